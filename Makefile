@@ -6,6 +6,7 @@
 #   make completions   write completions/ again        make lint    mandoc, shellcheck
 #
 #   DEVELOPER=1  warnings are errors   CC=clang        either compiler
+#   V=1          show the commands
 #   SAN=1        ASan and UBSan        COV=1           gcov    (each builds in a place of its own)
 #   USE_CUDA=auto|yes|no               the GPU backend: nothing else needs the toolkit
 
@@ -17,13 +18,14 @@ MODEL    ?= tiny
 
 B := build$(if $(findstring clang,$(CC)),/clang)$(if $(SAN),/san)$(if $(COV),/cov)
 
+Q := $(if $(V),,@)
 OPT      ?= -O2
 CFLAGS   ?= $(OPT) -g
 # scores are bits: no contraction, no fast-math, anywhere (SCORING: f32-exact)
 FP       := -ffp-contract=off -fno-fast-math
 WARN     := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wundef -Wvla -Wformat=2 -Wno-unused-parameter -Wno-missing-field-initializers
-ALL_CFLAGS := -std=gnu11 -Ilib -pthread -fno-strict-aliasing $(WARN) $(CFLAGS) $(FP)
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -Ilib -pthread -fno-strict-aliasing $(WARN) $(CFLAGS) $(FP)
 ifdef DEVELOPER
 ALL_CFLAGS += -Werror
 endif
@@ -35,7 +37,7 @@ endif
 ifdef COV
 ALL_CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
 endif
-ALL_LDFLAGS := $(LDFLAGS) -pthread $(if $(SAN),-fsanitize=address,undefined) $(if $(COV),--coverage)
+ALL_LDFLAGS := $(LDFLAGS) -pthread
 LIBS := -Wl,--as-needed -lmicrohttpd -lcurl -ljansson -lzstd -lz -lsqlite3 -lsodium \
         -lpcre2-8 -lutf8proc -lseccomp -lm -ldl
 
@@ -72,16 +74,17 @@ $(SETUP): scripts/setup
 
 $(B)/lib/libsn.a: $(LIB_OBJ)
 	@rm -f $@
-	$(AR) rcs $@ $^
+	$(Q)$(AR) rcs $@ $^
 
 $(B)/%.o: %.c Makefile | $(SETUP)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC   $<'
+	$(Q)$(CC) $(ALL_CFLAGS) $(CPPFLAGS) -MMD -MP -c -o $@ $<
 
 %_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
 %_avx512.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
 
-LINK = @mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(B)/lib/libsn.a $(ALL_LDFLAGS) $(LIBS)
+LINK = $(Q)mkdir -p $(@D) && echo '  LINK $@' && $(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(B)/lib/libsn.a $(ALL_LDFLAGS) $(LIBS)
 
 $(B)/bin/%: $(B)/cmd/%.o $(B)/lib/libsn.a
 	$(LINK)
@@ -98,7 +101,7 @@ $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/lib/libsn.a
 	$(LINK)
 $(FAULT): tests/fault/fault.c | $(SETUP)
 	@mkdir -p $(@D)
-	$(CC) -std=gnu11 -O1 -g -fPIC -shared -Wall -Wextra -o $@ $< -ldl
+	$(Q)$(CC) -std=gnu11 -O1 -g -fPIC -shared -Wall -Wextra -o $@ $< -ldl
 
 build-tests: all $(UNITS) $(FUZZERS) $(FAULT)
 

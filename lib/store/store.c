@@ -2,7 +2,6 @@
  * Statement cache: a small open hash of (text address -> prepared statement).
  * Texts are literals, so the address is the identity and no string is compared.
  */
-#define _GNU_SOURCE
 #include "store/store.h"
 
 #include <sqlite3.h>

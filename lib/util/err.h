@@ -29,7 +29,8 @@ struct sn_err {
  * the formatted text are shown as `?', over-long text is cut with "...". */
 int sn_err(struct sn_err *e, int code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
-int sn_verr(struct sn_err *e, int code, const char *fmt, va_list ap);
+int sn_verr(struct sn_err *e, int code, const char *fmt, va_list ap)
+	__attribute__((format(printf, 3, 0)));
 
 /* The same with ": strerror(errno)" appended; returns SN_ETEMP. */
 int sn_err_sys(struct sn_err *e, const char *fmt, ...)

@@ -11,6 +11,7 @@ int sn_verbosity;
 const char *sn_progname = "sn";
 
 /* One write(2) a line, so that the lines of several processes do not mix. */
+__attribute__((format(printf, 1, 0)))
 static void say(const char *fmt, va_list ap)
 {
 	struct sn_err text;
