@@ -20,6 +20,7 @@ static bool ok(bool cond, const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	putchar('\n');
+	fflush(stdout);         /* a crash must not take what is known with it */
 	tap_failed += !cond;
 	return cond;
 }
