@@ -14,20 +14,19 @@ for prog in "$SN_BIN"/sn-*; do
 	missing=
 	tab=$(printf '\t')
 	printf '%s\n' "$table" >"$TMP/table"
-	while IFS=$tab read -r kind a b c _ e _; do
+	while IFS=$tab read -r kind a b c _; do
 		case $kind in
 		cmd)
-			help=$("$prog" "$a" -h 2>&1 || "$prog" ${a% *} ${a#* } -h 2>&1)
+			# shellcheck disable=SC2086 # a command may be two words
+			help=$("$prog" $a -h 2>&1)
 			case $help in *"usage: $name $a"*) ;; *) missing="$missing; help of $a" ;; esac
 			case $text in *"$a"*) ;; *) missing="$missing; page: command $a" ;; esac
 			;;
 		opt)
 			case $c in options) continue ;; esac
-			case $a in
-			-) help=$("$prog" -h) ;;
-			# shellcheck disable=SC2086 # a command may be two words
-			*) help=$("$prog" $a -h) ;;
-			esac
+			[ "$a" = - ] && a=
+			# shellcheck disable=SC2086 # a command may be two words, or none
+			help=$("$prog" $a -h)
 			case $help in *"--$c"*) ;; *) missing="$missing; -h: --$c" ;; esac
 			case $text in *"-$c"*) ;; *) case $c in quiet | verbose | help | version) ;; *) missing="$missing; page: --$c of $a" ;; esac ;; esac
 			[ "$b" = - ] || case $text in *"-$b"*) ;; *) case $b in q | v | h) ;; *) missing="$missing; page: -$b" ;; esac ;; esac
@@ -37,8 +36,7 @@ for prog in "$SN_BIN"/sn-*; do
 	is "$name: -h and man page have every command and option" "$missing" ""
 	# and the page names no option that is not in the table
 	extra=
-	for o in $(grep -oE '^\.(It|Op|Ar|Fl)? ?Fl[ -][^ ]*' "$page" | grep -oE -- '-[a-z][a-z0-9-]*' | sed 's/^-*//' | sort -u); do
-		[ ${#o} -gt 1 ] || continue
+	for o in $(grep -oE '\bFl -[a-z][a-z0-9-]*' "$page" | sed 's/^Fl -//' | sort -u); do
 		cut -f4 "$TMP/table" | grep -qx -- "$o" || extra="$extra $o"
 	done
 	is "$name: the page has no option of its own" "$extra" ""
