@@ -36,6 +36,7 @@ for prog in "$SN_BIN"/sn-*; do
 	is "$name: -h and man page have every command and option" "$missing" ""
 	# and the page names no option that is not in the table
 	extra=
+	# shellcheck disable=SC2013 # words are what is meant
 	for o in $(grep -oE '\bFl -[a-z][a-z0-9-]*' "$page" | sed 's/^Fl -//' | sort -u); do
 		cut -f4 "$TMP/table" | grep -qx -- "$o" || extra="$extra $o"
 	done
