@@ -86,7 +86,7 @@ void sn_view_storage(const struct sn_view *v, struct sn_storage *s);
 /* ---- rows, 0 <= row < snapshot->records ---- */
 
 int64_t sn_view_time(const struct sn_view *v, uint64_t row);            /* Unix seconds */
-const uint8_t *sn_view_digest(const struct sn_view *v, uint64_t row);   /* SN_DIGEST bytes */
+void sn_view_digest(const struct sn_view *v, uint64_t row, uint8_t out[SN_DIGEST]);
 /* The row of a record, or -1. */
 int64_t sn_view_row(const struct sn_view *v, const uint8_t digest[SN_DIGEST]);
 
@@ -147,6 +147,9 @@ struct sn_sealed {
 /* Make what was added a snapshot; nothing added makes none.  On return of 0 it is
  * durable.  After a failure only close is allowed. */
 int sn_writer_seal(struct sn_writer *w, struct sn_sealed *s, struct sn_err *e);
+/* Merge small shards at the end into larger ones where there are many, so that their
+ * number stays logarithmic in the number of seals.  Housekeeping, after the seal. */
+int sn_writer_merge(struct sn_writer *w, struct sn_err *e);
 /* Rewrite the sealed shards into as few as shard_bytes allows; all snapshots stay. */
 int sn_writer_repack(struct sn_writer *w, struct sn_storage *before, struct sn_storage *after,
 	void (*progress)(void *ctx, uint64_t rows), void *ctx, struct sn_err *e);
