@@ -140,18 +140,50 @@ static int word(const struct sn_prog *p, const struct sn_cmd *cmd, int argc, cha
 	return word(p, cmd, argc, a, i, e);
 }
 
-static const struct sn_cmd *command(const struct sn_prog *p, const char *name)
+/* A command's name is one word or two ("group add"): the longer match wins.  *words
+ * says how many of a and b it took; NULL with *words 1 when a is only a first half. */
+static const struct sn_cmd *command(const struct sn_prog *p, const char *a, const char *b, int *words)
 {
-	for (const struct sn_cmd *c = p->cmds; c->name; c++)
-		if (!strcmp(c->name, name))
+	const struct sn_cmd *one = NULL;
+	size_t n = strcspn(a, " ");
+
+	*words = 0;
+	if (a[n] || !n)
+		return NULL;
+	for (const struct sn_cmd *c = p->cmds; c->name; c++) {
+		if (strncmp(c->name, a, n))
+			continue;
+		if (!c->name[n])
+			one = c;
+		else if (c->name[n] == ' ' && b && !strcmp(c->name + n + 1, b)) {
+			*words = 2;
 			return c;
-	return NULL;
+		} else if (c->name[n] == ' ')
+			*words = 1;
+	}
+	if (one)
+		*words = 1;
+	return one;
+}
+
+/* "group: add, ls" for the half command "group" */
+static int half_command(const struct sn_prog *p, const char *first, struct sn_err *e)
+{
+	size_t n = strlen(first), len = 0;
+	char list[200] = "";
+
+	for (const struct sn_cmd *c = p->cmds; c->name; c++)
+		if (!strncmp(c->name, first, n) && c->name[n] == ' ' && len < sizeof(list))
+			len += (size_t)snprintf(list + len, sizeof(list) - len, "%s%s",
+				len ? ", " : "", c->name + n + 1);
+	return sn_err(e, SN_EUSE, "\"%s\" needs a second word: %s", first, list);
 }
 
 int sn_opt_parse(const struct sn_prog *p, int *argc, char **argv,
 	const struct sn_cmd **cmd, int *show, struct sn_err *e)
 {
-	int n = 0, rc;
+	const char *half = NULL;
+	int n = 0, words, rc;
 
 	*cmd = p->cmds ? NULL : &p->self;
 	*show = SN_SHOW_NONE;
@@ -165,9 +197,15 @@ int sn_opt_parse(const struct sn_prog *p, int *argc, char **argv,
 			if ((rc = word(p, *cmd, *argc, argv, &i, e)) < 0)
 				return rc;
 		} else if (!*cmd && p->cmds) {
-			*cmd = command(p, w);
+			*cmd = half ? command(p, half, w, &words) :
+				command(p, w, i + 1 < *argc ? argv[i + 1] : NULL, &words);
+			if (!*cmd && (half || !words))
+				return half ? half_command(p, half, e) :
+					sn_err(e, SN_EUSE, "unknown command \"%s\"", w);
 			if (!*cmd)
-				return sn_err(e, SN_EUSE, "unknown command \"%s\"", w);
+				half = w;       /* the other word may follow an option */
+			else if (!half)
+				i += words - 1;
 		} else {
 			argv[n++] = w;
 		}
@@ -178,7 +216,7 @@ int sn_opt_parse(const struct sn_prog *p, int *argc, char **argv,
 		return 0;
 	}
 	if (!*cmd)
-		return sn_err(e, SN_EUSE, "no command given");
+		return half ? half_command(p, half, e) : sn_err(e, SN_EUSE, "no command given");
 	if (n < (*cmd)->min)
 		return sn_err(e, SN_EUSE, "%s: too few operands", (*cmd)->args);
 	if ((*cmd)->max >= 0 && n > (*cmd)->max)

@@ -6,7 +6,8 @@
  * Options and operands may be mixed; "--" ends the options; "-" is an operand.
  * Short options may be bundled, a value may be attached (-n5, --name=V) or be the
  * next word.  Long names are never abbreviated.  An option given twice: the last
- * one holds, except SN_OPT_LIST, which collects.
+ * one holds, except SN_OPT_LIST, which collects.  A command is one word or two
+ * ("group add"); of two that fit the longer is meant.
  *
  * Every program also has: -q -v -h/--help --version, and --options, which prints
  * the table itself for scripts, tab separated:
@@ -47,7 +48,7 @@ struct sn_opt {
 };
 
 struct sn_cmd {
-	const char *name;       /* NULL ends a table */
+	const char *name;       /* one word or two, one space between; NULL ends a table */
 	const char *args;       /* operands as shown in the usage line, "" for none */
 	const char *help;
 	const struct sn_opt *opts;      /* may be NULL */
