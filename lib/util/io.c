@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -338,6 +339,23 @@ int sn_lines_next(struct sn_lines *l, char **line, size_t *len, struct sn_err *e
 	l->next += n + (hit ? 1 : 0);
 	l->from = l->scanned = end + (hit ? 1 : 0);
 	return 1;
+}
+
+int sn_lines_ready(struct sn_lines *l)
+{
+	struct sn_buf *b = &l->buf;
+	struct pollfd in = { .fd = l->fd, .events = POLLIN };
+
+	for (;;) {
+		if (l->eof || (b->len > l->scanned &&
+		    memchr(b->p + l->scanned, l->delim, b->len - l->scanned)))
+			return 1;
+		l->scanned = b->len;
+		if (poll(&in, 1, 0) <= 0)
+			return 0;
+		if (b->len - l->from >= b->max || fill(l, NULL) < 0)
+			return 1;       /* sn_lines_next() will say what is wrong */
+	}
 }
 
 void sn_lines_release(struct sn_lines *l)

@@ -68,6 +68,9 @@ struct sn_lines {
 void sn_lines_init(struct sn_lines *l, int fd, const char *name, size_t max);
 /* 1 and the line (valid until the next call, NUL after it), 0 at the end, or a negative code. */
 int sn_lines_next(struct sn_lines *l, char **line, size_t *len, struct sn_err *e);
+/* 1 when sn_lines_next() would answer without waiting: a whole line, the end or an error
+ * is there.  0 when it would wait.  Takes in what is there to be read. */
+int sn_lines_ready(struct sn_lines *l);
 void sn_lines_release(struct sn_lines *l);
 
 /* path joined as "dir/name", from malloc; NULL when out of memory. */

@@ -244,6 +244,34 @@ static void files(void)
 	free(deep);
 }
 
+/* What is there now, of a pipe whose writer takes its time. */
+static void lines_ready(void)
+{
+	struct sn_lines l;
+	size_t n;
+	char *p;
+	int fd[2];
+
+	if (!ok(pipe(fd) == 0, "a pipe"))
+		return;
+	sn_lines_init(&l, fd[0], "p", 6);
+	is_int(sn_lines_ready(&l), 0, "an empty pipe is not ready");
+	ok(sn_write(fd[1], "a\nb", 3) == 0 && sn_lines_ready(&l) == 1, "a line and a half is");
+	ok(sn_lines_next(&l, &p, &n, NULL) == 1 && n == 1 && *p == 'a', "the line");
+	is_int(sn_lines_ready(&l), 0, "half a line is not");
+	ok(sn_write(fd[1], "c\n", 2) == 0 && sn_lines_ready(&l) == 1, "its other half makes it so");
+	ok(sn_lines_next(&l, &p, &n, NULL) == 1 && n == 2 && !memcmp(p, "bc", 2), "both halves");
+	ok(sn_write(fd[1], "1234567", 7) == 0 && sn_lines_ready(&l) == 1, "too long is an answer");
+	is_int(sn_lines_next(&l, &p, &n, NULL), SN_ENO, "this one");
+	close(fd[1]);
+	sn_lines_release(&l);
+	sn_lines_init(&l, fd[0], "p", 6);
+	is_int(sn_lines_ready(&l), 1, "the end is an answer");
+	is_int(sn_lines_next(&l, &p, &n, NULL), 0, "this one");
+	sn_lines_release(&l);
+	close(fd[0]);
+}
+
 int main(void)
 {
 	if (sodium_init() < 0)
@@ -254,6 +282,7 @@ int main(void)
 	utf8();
 	buffers();
 	lines();
+	lines_ready();
 	json();
 	digests();
 	files();
