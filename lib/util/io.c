@@ -351,10 +351,12 @@ int sn_lines_ready(struct sn_lines *l)
 		    memchr(b->p + l->scanned, l->delim, b->len - l->scanned)))
 			return 1;
 		l->scanned = b->len;
+		if (b->len - l->from >= b->max)
+			return 1;       /* too long: sn_lines_next() says so */
 		if (poll(&in, 1, 0) <= 0)
 			return 0;
-		if (b->len - l->from >= b->max || fill(l, NULL) < 0)
-			return 1;       /* sn_lines_next() will say what is wrong */
+		if (fill(l, NULL) < 0)
+			return 1;       /* as above */
 	}
 }
 
