@@ -8,7 +8,7 @@
 #   DEVELOPER=1  warnings are errors   CC=clang        either compiler
 #   V=1          show the commands
 #   SAN=1        ASan and UBSan        COV=1           gcov    (each builds in a place of its own)
-#   USE_CUDA=auto|yes|no               the GPU backend: nothing else needs the toolkit
+#   USE_CUDA=auto|yes|no               the GPU backend, when this version has one
 
 PREFIX   ?= /usr/local
 DESTDIR  ?=
@@ -52,6 +52,18 @@ PROG_SRC := $(wildcard cmd/*.c)
 PROG_DIR := $(patsubst %/,%,$(dir $(wildcard cmd/*/main.c)))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 FUZZ_SRC := $(filter-out tests/fuzz/driver.c,$(wildcard tests/fuzz/*.c))
+
+# the GPU backend: lib/infer/cuda/*.cu by nvcc, into a shared object that is loaded at
+# run time; `yes' fails loudly when it cannot be built
+CUDA_SRC := $(wildcard lib/infer/cuda/*.cu)
+NVCC     := $(shell command -v nvcc 2>/dev/null)
+ifeq ($(filter $(USE_CUDA),auto yes no),)
+$(error USE_CUDA=$(USE_CUDA): auto, yes or no)
+endif
+ifeq ($(USE_CUDA),yes)
+$(if $(CUDA_SRC),,$(error USE_CUDA=yes: this version has no CUDA backend))
+$(if $(NVCC),,$(error USE_CUDA=yes: no nvcc; install the CUDA toolkit))
+endif
 
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 PROGS    := $(PROG_SRC:cmd/%.c=$(B)/bin/%) $(PROG_DIR:cmd/%=$(B)/bin/%)
