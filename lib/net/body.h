@@ -25,6 +25,7 @@ struct sn_body {
 	int fd;                 /* -1: in memory */
 	char *p;                /* NULL: in a file */
 	uint64_t size;
+	uint64_t count;         /* the maker's own: of records in it */
 };
 
 /* Takes the text of b; NULL when b failed or memory ran out (b is released either way). */
@@ -35,6 +36,7 @@ void sn_body_unref(struct sn_body *b);
 struct sn_sink {
 	const char *dir;        /* where files go; NULL: memory only */
 	uint64_t max;           /* more than this is refused */
+	uint64_t count;         /* becomes the body's */
 	/* private */
 	struct sn_buf buf;
 	int fd;

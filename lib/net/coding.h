@@ -26,9 +26,8 @@ bool sn_etag_match(const char *list, const char *tag);
 /* An encoder: bytes in, coded bytes out to `put', which returns 0 or a negative code. */
 struct sn_encoder;
 typedef int sn_encoder_put(void *arg, const void *p, size_t n, struct sn_err *e);
-/* size: of all that will come, 0 when not known. */
-int sn_encoder_open(struct sn_encoder **enc, enum sn_coding c, uint64_t size,
-	sn_encoder_put *put, void *arg, struct sn_err *e);
+int sn_encoder_open(struct sn_encoder **enc, enum sn_coding c, sn_encoder_put *put, void *arg,
+	struct sn_err *e);
 int sn_encoder_add(struct sn_encoder *enc, const void *p, size_t n, struct sn_err *e);
 int sn_encoder_end(struct sn_encoder *enc, struct sn_err *e);
 void sn_encoder_close(struct sn_encoder *enc);

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "util/err.h"
 
@@ -23,7 +24,10 @@ struct sn_listener {
 	bool is_unix;
 	char name[64];          /* LISTEN_FDNAMES entry, "" when none */
 	char text[128];         /* "127.0.0.1:8080", "[::1]:8080", "unix:/run/x" */
-	char *unlink;           /* path to remove at the end, or NULL */
+	/* private: the path to remove at the end, or NULL, and what was put there */
+	char *unlink;
+	dev_t dev;
+	ino_t ino;
 };
 
 struct sn_listeners { struct sn_listener v[SN_LISTEN_MAX]; size_t n; };

@@ -22,11 +22,10 @@ struct sn_http;                 /* a server */
 struct sn_http_req;
 
 struct sn_http_req {
-	const char *method;     /* as sent */
+	const char *method;     /* as sent: upper case */
 	struct sn_uri uri;
 	const struct sn_listener *listener;
 	char peer[64];          /* "192.0.2.1", "2001:db8::1", "unix"; no port */
-	bool peer_local;        /* loopback or UNIX, and not said to be forwarded for another */
 	int64_t start;          /* sn_clock_mono() when its request line had been read */
 	void *state;            /* the handler's own; NULL at first */
 	unsigned route;         /* the handler's own, for its accounts */
@@ -57,8 +56,8 @@ struct sn_http_stats {
 	uint64_t accepted, requests, bad_requests, slow_closed;
 };
 
-/* Start on these sockets (the listeners must outlive the server).  Blocks SIGTERM, SIGINT,
- * SIGHUP and SIGUSR1 for the process and ignores SIGPIPE, so call it before making threads
+/* Start on these sockets (the listeners must outlive the server).  Blocks SIGTERM, SIGINT
+ * and SIGHUP for the process and ignores SIGPIPE, so call it before making threads
  * or have the signals blocked by then: sn_http_signals(). */
 void sn_http_signals(void);
 int sn_http_start(struct sn_http **s, struct sn_listeners *l, const struct sn_http_opts *o,
@@ -83,7 +82,9 @@ void sn_http_text(struct sn_http_req *r, unsigned status, const char *type, cons
 /* {"error":text,"code":code}, X-Error-Code, Cache-Control: no-store. */
 void sn_http_error(struct sn_http_req *r, unsigned status, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
-bool sn_http_is_head(const struct sn_http_req *r);
+/* Did the request come from this machine: loopback or UNIX, and no field of it says that a
+ * proxy sent it on for somebody else? */
+bool sn_http_from_here(struct sn_http_req *r);
 
 /* Park, and then tell whoever will wake it; the handler returns without an answer. */
 void sn_http_park(struct sn_http_req *r);
