@@ -18,7 +18,7 @@ enum sn_worker_what {
 	SN_WORKER_END,          /* lease, became, error (NULL: success), delay, elapsed */
 	SN_WORKER_LOST,         /* lease, error: somebody else has the job by now */
 	SN_WORKER_RETRY,        /* lease, error: the store failed; it will be asked again */
-	SN_WORKER_STOP          /* a signal came: elapsed is the number of children left */
+	SN_WORKER_STOP          /* a signal came: children */
 };
 struct sn_worker_event {
 	enum sn_worker_what what;
@@ -27,6 +27,7 @@ struct sn_worker_event {
 	const char *error;
 	uint64_t delay, elapsed;
 	int pid;
+	size_t children;        /* still running */
 };
 
 struct sn_worker {
