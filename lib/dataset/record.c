@@ -2,6 +2,7 @@
 #include "dataset/dataset.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "util/clock.h"
 #include "util/json.h"
