@@ -1,0 +1,379 @@
+#include "score/run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "util/clock.h"
+
+enum {
+	GROUP_FIRST = 8192,     /* tokens of the first group, before the speed is known */
+	GROUP_SECONDS = 60      /* results come about so often */
+};
+
+static int prepare(struct sn_run *run, struct sn_err *e)
+{
+	const struct sn_records *l = run->records;
+	const struct sn_task *first = NULL;
+	size_t skipped = 0;
+	int rc;
+
+	run->task = calloc(l->n ? l->n : 1, sizeof(*run->task));
+	run->sums = calloc(l->n ? l->n : 1, sizeof(*run->sums));
+	if (!run->task || !run->sums)
+		return sn_err_mem(e);
+	for (size_t i = 0; i < l->n; i++) {
+		struct sn_task *t = &run->task[i];
+
+		rc = run->o.profile->prepare(&run->prep, &l->v[i], t, e);
+		if (rc < 0)
+			return sn_err_prefix(e, "record %zu", i);
+		if (t->reason) {
+			first = first ? first : t;
+			skipped++;
+		}
+		for (size_t k = 0; k < t->n; k++)
+			run->total += t->req[k].len - 1;
+	}
+	run->scored = l->n - skipped;
+	if (!l->n)
+		return sn_err(e, SN_ENO, "there are no records to score");
+	if (first && !run->scored)
+		return sn_err(e, SN_ENO, "none of %zu record%s can be scored: record %zu: %s", l->n,
+			l->n == 1 ? "" : "s", (size_t)(first - run->task), first->reason);
+	return 0;
+}
+
+static void progress(void *arg, uint64_t tokens)
+{
+	struct sn_run *run = arg;
+
+	if (run->o.progress)
+		run->o.progress(run->o.arg, "scoring", "tok", run->done + tokens, run->total);
+}
+
+static void hashed(void *arg, uint64_t bytes)
+{
+	struct sn_run *run = arg;
+	const struct sn_model_file *f;
+	uint64_t total = 0;
+	size_t n;
+
+	f = sn_model_files(run->model, &n);
+	for (size_t i = 0; i < n; i++)
+		total += f[i].size;
+	if (run->o.progress)
+		run->o.progress(run->o.arg, "hashing", "B", bytes, total);
+}
+
+/* A record that alone does not fit is known before the work begins. */
+static int fits_memory(const struct sn_run *run, struct sn_err *e)
+{
+	uint64_t most = sn_infer_group_tokens(run->infer);
+
+	for (size_t i = 0; i < run->records->n; i++)
+		for (size_t k = 0; k < run->task[i].n; k++) {
+			uint64_t n = run->task[i].req[k].len - 1;
+
+			if (n > most)
+				return sn_err(e, SN_EUSE, "record %zu has %llu tokens, and the memory limit "
+					"holds %llu: %llu bytes are needed", i, (unsigned long long)n,
+					(unsigned long long)most, (unsigned long long)
+					(sn_infer_bytes_fixed(run->infer) +
+					n * sn_infer_bytes_per_token(run->infer)));
+		}
+	return 0;
+}
+
+int sn_run_open(struct sn_run *run, const struct sn_run_opts *o, const struct sn_records *records,
+	struct sn_err *e)
+{
+	int rc;
+
+	*run = (struct sn_run){ .o = *o, .records = records };
+	run->o.infer.progress = progress;
+	run->o.infer.arg = run;
+	if ((rc = sn_model_open(&run->model, o->model, e)) < 0)
+		return rc;
+	run->prep = (struct sn_prepare){ .opts = &run->o.how, .model = run->model,
+		.template = o->template };
+	rc = sn_tok_scratch_new(&run->prep.scratch, sn_model_tokenizer(run->model), e);
+	if (rc == 0 && o->profile->fits)
+		rc = o->profile->fits(&run->prep, e);
+	if (rc == 0)
+		rc = prepare(run, e);
+	if (rc == 0)
+		rc = sn_infer_open(&run->infer, run->model, &run->o.infer, e);
+	if (rc == 0)
+		rc = fits_memory(run, e);
+	if (rc == 0)
+		rc = sn_model_digest(run->model, hashed, run, run->model_digest, e);
+	return rc;
+}
+
+static void add_floats(struct sn_buf *b, const float *v, uint64_t n)
+{
+	char text[32];
+
+	for (uint64_t i = 0; i < n; i++) {
+		/* nine digits always read back as the same f32; mostly fewer do */
+		for (int digits = 6; digits <= 9; digits++) {
+			snprintf(text, sizeof(text), "%.*g", digits, (double)v[i]);
+			if (strtof(text, NULL) == v[i])
+				break;
+		}
+		sn_buf_fmt(b, "%s%s", i ? "," : "", text);
+	}
+}
+
+static void add_line(const struct sn_run *run, size_t i, const float *per_token, struct sn_buf *b)
+{
+	const struct sn_profile *p = run->o.profile;
+	const struct sn_task *t = &run->task[i];
+	char hex[SN_DIGEST_HEX];
+
+	sn_buf_fmt(b, "{\"index\":%zu,\"digest\":\"%s\"", i, sn_hex(run->records->v[i].digest, hex));
+	if (t->reason) {
+		sn_buf_str(b, ",\"skipped\":");
+		sn_buf_json(b, t->reason, strlen(t->reason));
+		sn_buf_str(b, "}\n");
+		return;
+	}
+	sn_buf_fmt(b, ",\"tokens\":%llu", (unsigned long long)t->tokens);
+	p->sample(&run->sums[i], b);
+	if (run->o.logprobs) {
+		for (uint64_t k = 0; k < t->tokens; k++)
+			sn_buf_fmt(b, "%s%u", k ? "," : ",\"ids\":[", t->ids[k]);
+		sn_buf_fmt(b, "],\"%s\":[", p->per_token_name);
+		add_floats(b, per_token, t->tokens);
+		sn_buf_chr(b, ']');
+	}
+	sn_buf_str(b, "}\n");
+}
+
+/* A record whose requests have all been run, or one that is skipped. */
+static int finish(struct sn_run *run, size_t i, struct sn_buf *line, struct sn_err *e)
+{
+	struct sn_task *t = &run->task[i];
+	float *per_token = NULL;
+	int rc = 0;
+
+	if (!t->reason) {
+		per_token = malloc(t->tokens * sizeof(*per_token));
+		if (!per_token)
+			return sn_err_mem(e);
+		run->o.profile->measure(t->pos, t->ids, t->tokens, &run->sums[i], per_token);
+	}
+	if (run->samples) {
+		sn_buf_clear(line);
+		add_line(run, i, per_token, line);
+		rc = sn_buf_ok(line, "a line of samples", e);
+		if (rc == 0)
+			rc = sn_samples_line(run->samples, line->p, line->len, e);
+	}
+	free(per_token);
+	free(t->pos);
+	free(t->ids);
+	t->pos = NULL;
+	t->ids = NULL;
+	return rc;
+}
+
+/* The records from run->written on that are finished, in input order. */
+static int flush(struct sn_run *run, struct sn_err *e)
+{
+	struct sn_buf line = SN_BUF_INIT;
+	size_t before = run->written;
+	int rc = 0;
+
+	for (; run->written < run->records->n; run->written++) {
+		const struct sn_task *t = &run->task[run->written];
+
+		if (!t->reason && t->done < t->n)
+			break;
+		if ((rc = finish(run, run->written, &line, e)) < 0)
+			break;
+	}
+	sn_buf_release(&line);
+	if (rc == 0 && run->samples && run->written > before)
+		rc = sn_samples_sync(run->samples, e);
+	return rc;
+}
+
+/* What goes through the model at once: requests from (task, req) on, in order. */
+struct group {
+	size_t task, req;       /* the next request not in any group yet */
+	struct sn_seq *seq;
+	size_t *owner;          /* [n], the task of each */
+	size_t n, cap;
+	struct sn_pos *pos;     /* [positions] */
+	uint64_t tokens, positions;
+};
+
+static int group_add(struct group *g, size_t task, const struct sn_request *r, struct sn_err *e)
+{
+	if (g->n == g->cap) {
+		size_t cap = g->cap ? 2 * g->cap : 64;
+		struct sn_seq *seq = realloc(g->seq, cap * sizeof(*seq));
+		size_t *owner;
+
+		if (!seq)
+			return sn_err_mem(e);
+		g->seq = seq;
+		owner = realloc(g->owner, cap * sizeof(*owner));
+		if (!owner)
+			return sn_err_mem(e);
+		g->owner = owner;
+		g->cap = cap;
+	}
+	g->owner[g->n] = task;
+	g->seq[g->n++] = (struct sn_seq){ .tok = r->ids, .n = r->len - 1, .first = r->first,
+		.count = r->len - 1 - r->first, .target = r->ids + r->first + 1 };
+	g->tokens += r->len - 1;
+	g->positions += r->len - 1 - r->first;
+	return 0;
+}
+
+/* How many tokens the next group should have: what is left, in equal parts of at most
+ * what memory holds and what takes about a minute. */
+static uint64_t goal(const struct sn_run *run, uint64_t *most)
+{
+	uint64_t left = run->total - run->done, parts;
+	double seconds = (double)((uint64_t)sn_clock_mono() - run->began) / 1e9;
+	double minute = run->done ? (double)run->done / seconds * GROUP_SECONDS : 0;
+
+	*most = sn_infer_group_tokens(run->infer);
+	if (minute < GROUP_FIRST)
+		minute = GROUP_FIRST;
+	if (minute < (double)*most)
+		*most = (uint64_t)minute;
+	parts = (left + *most - 1) / *most;
+	return parts ? (left + parts - 1) / parts : 0;
+}
+
+/* Fill the group; n == 0 afterwards when nothing is left. */
+static int group_fill(struct sn_run *run, struct group *g, struct sn_err *e)
+{
+	uint64_t most, want = goal(run, &most), at = 0;
+	struct sn_pos *pos;
+	int rc;
+
+	g->n = 0;
+	g->tokens = g->positions = 0;
+	for (; g->task < run->records->n; g->task++, g->req = 0) {
+		const struct sn_task *t = &run->task[g->task];
+
+		for (; g->req < t->n; g->req++) {
+			uint64_t n = t->req[g->req].len - 1;
+
+			if (g->n && (g->tokens >= want || g->tokens + n > most))
+				goto full;
+			if ((rc = group_add(g, g->task, &t->req[g->req], e)) < 0)
+				return rc;
+		}
+	}
+full:
+	pos = realloc(g->pos, (g->positions ? g->positions : 1) * sizeof(*pos));
+	if (!pos)
+		return sn_err_mem(e);
+	g->pos = pos;
+	for (size_t i = 0; i < g->n; at += g->seq[i++].count)
+		g->seq[i].out = pos + at;
+	return 0;
+}
+
+/* Hand what came out of sequence s to its task: the positions that count. */
+static int collect(struct sn_run *run, const struct group *g, size_t s, struct sn_err *e)
+{
+	struct sn_task *t = &run->task[g->owner[s]];
+	struct sn_request *r = &t->req[t->done++];
+	const struct sn_seq *seq = &g->seq[s];
+
+	if (!t->pos) {
+		t->pos = malloc(t->tokens * sizeof(*t->pos));
+		t->ids = malloc(t->tokens * sizeof(*t->ids));
+		if (!t->pos || !t->ids)
+			return sn_err_mem(e);
+	}
+	for (uint32_t i = 0; i < seq->count; i++) {
+		if (r->mark && !r->mark[r->first + 1 + i])
+			continue;
+		t->ids[t->filled] = seq->target[i];
+		t->pos[t->filled++] = seq->out[i];
+	}
+	free(r->ids);
+	free(r->mark);
+	r->ids = NULL;
+	r->mark = NULL;
+	return 0;
+}
+
+static int group_run(struct sn_run *run, struct group *g, struct sn_err *e)
+{
+	int rc = sn_infer_run(run->infer, g->seq, g->n, e);
+	size_t bad = sn_infer_bad_seq(run->infer);
+	char hex[SN_DIGEST_HEX];
+
+	if (rc < 0 && bad < g->n)
+		return sn_err_prefix(e, "record %zu (%.16s...)", g->owner[bad],
+			sn_hex(run->records->v[g->owner[bad]].digest, hex));
+	for (size_t i = 0; i < g->n && rc == 0; i++)
+		rc = collect(run, g, i, e);
+	run->done += g->tokens;
+	return rc;
+}
+
+static void digest(struct sn_run *run)
+{
+	const struct sn_profile *p = run->o.profile;
+	struct sn_result r;
+
+	sn_result_init(&r, p->name, SN_NUMERICS);
+	for (size_t i = 0; i < run->records->n; i++) {
+		const uint8_t *record = run->records->v[i].digest;
+
+		if (run->task[i].reason)
+			sn_result_skipped(&r, record);
+		else
+			sn_result_scored(&r, record, run->sums[i].n, run->sums[i].v, p->nsums);
+	}
+	sn_result_end(&r, run->records_digest, run->result_digest);
+}
+
+int sn_run_score(struct sn_run *run, struct sn_samples *samples, struct sn_err *e)
+{
+	struct group g = { 0 };
+	int rc;
+
+	run->samples = samples;
+	run->began = (uint64_t)sn_clock_mono();
+	progress(run, 0);
+	while ((rc = group_fill(run, &g, e)) == 0 && g.n) {
+		if ((rc = group_run(run, &g, e)) < 0 || (rc = flush(run, e)) < 0)
+			break;
+	}
+	if (rc == 0)
+		rc = flush(run, e);     /* records at the end that are skipped */
+	run->nanoseconds = (uint64_t)sn_clock_mono() - run->began;
+	if (rc == 0)
+		digest(run);
+	free(g.seq);
+	free(g.owner);
+	free(g.pos);
+	return rc;
+}
+
+void sn_run_close(struct sn_run *run)
+{
+	for (size_t i = 0; run->task && i < run->records->n; i++)
+		sn_task_release(&run->task[i]);
+	free(run->task);
+	free(run->sums);
+	sn_buf_release(&run->prep.text);
+	sn_tok_scratch_free(run->prep.scratch);
+	if (run->infer)
+		sn_infer_close(run->infer);
+	if (run->model)
+		sn_model_close(run->model);
+	*run = (struct sn_run){ 0 };
+}
