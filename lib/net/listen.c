@@ -248,7 +248,7 @@ static int bind_tcp(struct sn_listener *s, const char *addr, struct sn_err *e)
 {
 	struct addrinfo hint = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE }, *list, *a;
 	char host[256];
-	const char *port;
+	const char *port = NULL;
 	int rc, on = 1, off = 0, fd = -1;
 
 	if ((rc = split(addr, host, sizeof(host), &port, e)) < 0)
