@@ -48,12 +48,13 @@ struct sn_gate_decision {
 	char group[SN_LIMIT_NAME];      /* "" while it is not known */
 	char key_id[SN_KEY_ID + 1];     /* "" without a key */
 	uint64_t weight;                /* of the group */
-	bool metered;                   /* the group has a policy, named as it is, and `limit' is filled */
-	struct sn_limit_result limit;
+	bool metered;                   /* it has a policy, named as it is: `limit' is filled */
+	struct sn_limit_result limit;   /* else only blocked and retry_after are */
 };
 
 /* Paths NULL: gate.db and limits in SN_HOME.  The database is made when it is absent; the
- * table is made with the first group that has a limit. */
+ * table is made with the first group that has a limit.  A database or table that cannot be
+ * used is refused here. */
 int sn_gate_open(struct sn_gate **g, const char *db_path, const char *table_path,
 	struct sn_err *e);
 void sn_gate_close(struct sn_gate *g);
@@ -72,6 +73,10 @@ const char *sn_gate_kind_name(enum sn_gate_kind kind);
 /* The token in the value of an Authorization header.  NULL header: NULL.  Anything other
  * than "Bearer TOKEN" gives "", which no gate lets in. */
 const char *sn_gate_bearer(const char *header);
+
+/* The limiter's key for an address, as text into out[SN_LIMIT_NAME]: "192.0.2.7",
+ * "2001:db8:0:1::/64"; anything else as it is.  Returns out. */
+char *sn_gate_client(const char *addr, char *out);
 
 /* The limiter's table counts for metrics; false when no table is in use. */
 bool sn_gate_stat(struct sn_gate *g, int64_t now, struct sn_limit_stat *s);

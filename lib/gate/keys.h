@@ -4,13 +4,13 @@
  *     sn_ID_SECRETCHECK       ID 8 of a-z 2-9, SECRET 43 and CHECK 6 of 0-9 A-Z a-z
  *
  * The id is public: it names the key in lists, logs and revoke.  The secret is 43
- * base-62 digits drawn uniformly, 256 bits.  CHECK is the first 32 bits of the BLAKE2b-256
- * of all that stands before it, so that a scanner for leaked secrets, or a
- * person with a mistyped key, needs no database.
+ * base-62 digits drawn uniformly, 256 bits.  What is stored is the BLAKE2b-256 of
+ * "sn_ID_SECRET", and CHECK is its first 32 bits, most significant digit first, so that a
+ * scanner for leaked secrets or a person with a mistyped key needs no database.
  *
- * Only BLAKE2b-256 of the whole text is stored.  A salt and a slow hash protect secrets that
- * people choose; nobody guesses one of 2^256, and a slow hash here would let a
- * stranger spend the server's time by sending wrong keys.
+ * There is no salt and no slow hash: those protect secrets that people choose.  Nobody
+ * guesses one of 2^256, and a slow hash here would let a stranger spend the
+ * server's time by sending wrong keys.
  */
 #ifndef SN_GATE_KEYS_H
 #define SN_GATE_KEYS_H
@@ -39,23 +39,27 @@ void sn_key_make(char text[SN_KEY_LEN + 1], struct sn_key *k);
 
 struct sn_group {
 	const char *name;
-	uint64_t interval, burst;       /* 0, 0: no limit */
+	uint64_t interval, burst;       /* of its policy; 0, 0: no limit */
 	uint64_t weight;                /* share of concurrency */
-	const char *datasets;           /* comma list; NULL: all */
+	const char *datasets;           /* comma list, "": all */
 	int64_t created;                /* Unix seconds */
-	int64_t keys;                   /* neither revoked nor expired (read only) */
+	int64_t keys;                   /* how many are neither revoked nor expired (read only) */
 };
 
 struct sn_key_row {
 	const char *id, *group, *note;  /* note "" when there is none */
 	int64_t created, expires, revoked;      /* Unix seconds; 0: never */
+	const uint8_t *hash;            /* SN_KEY_HASH bytes (read only) */
 };
 
-/* Each is one transaction.  With `l' the limiter's policy of the group's name is set
- * or removed in the same step.  Existing or absent names are SN_ENO. */
+/* Each is one transaction.  With `l' the limiter's policy of the group's name is set or
+ * removed in the same step; without, a gate does it when it sees the change.  A name
+ * that exists already is SN_ENO, one that does not SN_EUSE. */
 int sn_group_add(struct sn_db *db, struct sn_limit *l, const struct sn_group *g, struct sn_err *e);
-int sn_group_set(struct sn_db *db, struct sn_limit *l, const struct sn_group *g, struct sn_err *e);
-/* SN_ENO while it has keys in force. */
+/* Change what is not 0 or NULL in g; unlimited: take its limit away. */
+int sn_group_set(struct sn_db *db, struct sn_limit *l, const struct sn_group *g, bool unlimited,
+	struct sn_err *e);
+/* SN_ENO while it has keys in force; the others go with it. */
 int sn_group_rm(struct sn_db *db, struct sn_limit *l, const char *name, int64_t now,
 	struct sn_err *e);
 /* 1 and the group (texts valid until the next call on db), 0 when there is none. */
@@ -70,7 +74,7 @@ int sn_key_each(struct sn_db *db, const char *group,
 	struct sn_err *e);
 
 /* Store a key.  Call within sn_db_begin() and sn_db_commit(), so that the caller can
- * show it before it counts.  SN_ENO when there is no such group; 1 when the id is taken
+ * show it before it counts.  SN_EUSE when there is no such group; 1 when the id is taken
  * (make another), 0 when stored. */
 int sn_key_add(struct sn_db *db, const struct sn_key *k, const struct sn_key_row *row,
 	struct sn_err *e);

@@ -35,7 +35,7 @@ struct sn_limit_policy {
 	char name[SN_LIMIT_NAME];
 	uint64_t interval;      /* T */
 	uint64_t burst;         /* B */
-	uint32_t id, life;      /* private: which entry of the table, and which use of it */
+	uint32_t id, life;      /* which entry of the table, and which use of it */
 };
 
 struct sn_limit_result {
@@ -63,7 +63,7 @@ struct sn_limit_stat {
 };
 
 /* Map the table at path.  Where there is none, one with room for `slots' keys (rounded
- * up to a power of two) is made; slots 0 makes none.  A file that is no table of
+ * up to a multiple of 8) is made; slots 0 makes none.  A file that is no table of
  * this version, or is cut short, is SN_ENO.  A table that exists keeps its size. */
 int sn_limit_open(struct sn_limit **l, const char *path, uint64_t slots, struct sn_err *e);
 void sn_limit_close(struct sn_limit *l);
@@ -99,9 +99,14 @@ int sn_limit_block(struct sn_limit *l, const struct sn_limit_policy *p, const vo
 int sn_limit_unblock(struct sn_limit *l, const struct sn_limit_policy *p, const void *key,
 	size_t len, int64_t now, struct sn_err *e);
 
-/* Counts; with p those of one policy (slots, evicted and what follows: the table's). */
-void sn_limit_stat(struct sn_limit *l, const struct sn_limit_policy *p, int64_t now,
-	struct sn_limit_stat *s);
+/* Until when the key is blocked for all policies; 0: it is not. */
+int64_t sn_limit_blocked(struct sn_limit *l, const void *key, size_t len, int64_t now);
+
+/* Counts of the whole table; it is read through, which takes milliseconds. */
+void sn_limit_stat(struct sn_limit *l, int64_t now, struct sn_limit_stat *s);
+/* By policy: live keys and blocks in force, at index p.id; blocks for all at [0]. */
+struct sn_limit_counts { uint64_t live[SN_LIMIT_POLICIES + 1], blocks[SN_LIMIT_POLICIES + 1]; };
+void sn_limit_count(struct sn_limit *l, int64_t now, struct sn_limit_counts *c);
 
 /* "50/h", "10/s", "1.5/d": the rate of an interval as people write it, into out[32]. */
 char *sn_limit_rate_text(uint64_t interval, char out[32]);
