@@ -43,6 +43,7 @@ struct sn_head {
  */
 #define SN_SEG_MAGIC "SNLOG\0\0\1"
 #define SN_SEG_HEADER 16        /* magic, u64 segment number */
+#define SN_SEG_LAST 9999999999ull       /* names have ten digits */
 #define SN_SEG_ROLL (256 << 10) /* a segment this long is the last to be appended to */
 
 enum sn_entry_kind {

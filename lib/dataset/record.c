@@ -2,7 +2,7 @@
 #include "dataset/dataset.h"
 
 #include <math.h>
-#include <string.h>
+#include <stdio.h>
 
 #include "util/clock.h"
 #include "util/json.h"
@@ -20,8 +20,7 @@ static int created_at(const json_t *v, int64_t now, int64_t *time, const char *w
 	if (!v || json_is_null(v))
 		return 0;
 	if (json_is_string(v)) {
-		if (strlen(json_string_value(v)) == json_string_length(v) &&
-		    sn_date_rfc3339(json_string_value(v), time, NULL) == 0)
+		if (sn_date_rfc3339(json_string_value(v), time, NULL) == 0)
 			return 0;
 		return sn_err(e, SN_ENO, "%s: key \"created_at\": \"%s\" is not a time such as "
 			"2025-01-18T22:00:00Z", where, json_string_value(v));
