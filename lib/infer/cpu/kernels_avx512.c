@@ -1,0 +1,65 @@
+/*
+ * The packed kernels for AVX-512: 12 rows by 32 columns, 24 chains.
+ * tests/unit/avx512_simde.c compiles this file a second time, with the instructions
+ * emulated.
+ */
+#ifndef SN_SIMDE
+#include <immintrin.h>
+#endif
+#include <stddef.h>
+
+#include "infer/cpu/transpose_x86.h"
+
+#ifndef NAME
+#define NAME avx512
+#endif
+#define USABLE usable
+#define V __m512
+#define VW 16
+#define MR 12
+#define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
+
+#define v_zero() _mm512_setzero_ps()
+#define v_set(x) _mm512_set1_ps(x)
+#define v_load(p) _mm512_loadu_ps(p)
+#define v_store(p, v) _mm512_storeu_ps(p, v)
+#define v_add(a, b) _mm512_add_ps(a, b)
+#define v_sub(a, b) _mm512_sub_ps(a, b)
+#define v_mul(a, b) _mm512_mul_ps(a, b)
+#define v_div(a, b) _mm512_div_ps(a, b)
+#define v_max(a, b) _mm512_max_ps(a, b)
+#define v_min(a, b) _mm512_min_ps(a, b)
+#define v_fma(a, b, c) _mm512_fmadd_ps(a, b, c)
+#define v_any_gt(a, b) (_mm512_cmp_ps_mask(a, b, _CMP_GT_OQ) != 0)
+
+static inline V v_minus_abs(V x)
+{
+	return _mm512_castsi512_ps(_mm512_or_si512(_mm512_castps_si512(x),
+		_mm512_set1_epi32((int)0x80000000u)));
+}
+
+static inline V v_where_minus(V x, V a, V b)
+{
+	return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), b, a);
+}
+
+static inline V v_pow2(V p, V t)
+{
+	__m512i bias = _mm512_set1_epi32(127), k, half;
+
+	k = _mm512_sub_epi32(_mm512_castps_si512(t), _mm512_castps_si512(v_set(0x1.8p+23f)));
+	half = _mm512_srai_epi32(k, 1);
+	k = _mm512_sub_epi32(k, half);
+	half = _mm512_slli_epi32(_mm512_add_epi32(half, bias), 23);
+	k = _mm512_slli_epi32(_mm512_add_epi32(k, bias), 23);
+	return v_mul(v_mul(p, _mm512_castsi512_ps(half)), _mm512_castsi512_ps(k));
+}
+
+static int usable(void)
+{
+	return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+		__builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+		__builtin_cpu_supports("fma");
+}
+
+#include "infer/cpu/kernels.h"

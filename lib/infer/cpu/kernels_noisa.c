@@ -1,0 +1,10 @@
+/* Where the architecture has neither AVX2 nor AVX-512. */
+#include "infer/cpu/ops.h"
+
+static int never(void)
+{
+	return 0;
+}
+
+const struct sn_ops sn_ops_avx2 = { .name = "avx2", .usable = never };
+const struct sn_ops sn_ops_avx512 = { .name = "avx512", .usable = never };

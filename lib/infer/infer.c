@@ -1,0 +1,251 @@
+/* The handle: which kernels, how much memory, and what is refused before anything runs. */
+#include "infer/infer.h"
+
+#include <fenv.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "infer/cpu/cpu.h"
+#include "infer/net.h"
+
+enum { DEFAULT_TOKENS = 8192 };
+
+const char *const sn_isa_names[SN_ISAS] = { "auto", "scalar", "avx2", "avx512", "ref" };
+
+static const struct sn_ops *const tables[SN_ISAS] = {
+	[SN_ISA_SCALAR] = &sn_ops_scalar,
+	[SN_ISA_AVX2] = &sn_ops_avx2,
+	[SN_ISA_AVX512] = &sn_ops_avx512,
+};
+
+struct sn_infer {
+	struct sn_net net;
+	struct sn_infer_opts opts;
+	enum sn_isa isa;
+	uint64_t fixed, per_token, group_tokens;
+	size_t bad_seq;
+	struct sn_pool *pool;
+	struct sn_cpu cpu;
+	struct sn_infer_stats stats;
+	/* of the run */
+	uint64_t run_tokens, run_fma, done_fma;
+};
+
+/* Rounding to nearest, denormals kept, whatever the program set before. */
+static void set_modes(void)
+{
+	fesetenv(FE_DFL_ENV);
+}
+
+static int choose(struct sn_infer *inf, struct sn_err *e)
+{
+	enum sn_isa isa = inf->opts.isa;
+
+	if (isa == SN_ISA_AUTO) {
+		isa = SN_ISA_AVX512;
+		while (!tables[isa]->usable())
+			isa--;
+	}
+	if (isa != SN_ISA_REF && !tables[isa]->usable())
+		return sn_err(e, SN_EUSE, "this processor does not have %s", sn_isa_names[isa]);
+	inf->isa = isa;
+	return 0;
+}
+
+static int size(struct sn_infer *inf, unsigned threads, struct sn_err *e)
+{
+	struct sn_shape shape;
+	const struct sn_ops *ops = tables[inf->isa == SN_ISA_REF ? SN_ISA_SCALAR : inf->isa];
+	uint64_t memory = inf->opts.memory;
+
+	sn_cpu_shape(&shape, &inf->net, ops);
+	inf->fixed = sn_cpu_bytes_fixed(&inf->net, &shape, threads);
+	inf->per_token = sn_cpu_bytes_per_token(&inf->net, &shape);
+	if (!memory) {
+		inf->group_tokens = DEFAULT_TOKENS;
+		if (inf->group_tokens < inf->net.cfg.max_positions)
+			inf->group_tokens = inf->net.cfg.max_positions;
+		return 0;
+	}
+	if (memory < inf->fixed + inf->per_token)
+		return sn_err(e, SN_EUSE, "%" PRIu64 " bytes of memory are too few: the buffers of this "
+			"model take %" PRIu64 " and %" PRIu64 " a token", memory, inf->fixed,
+			inf->per_token);
+	inf->group_tokens = (memory - inf->fixed) / inf->per_token;
+	return 0;
+}
+
+int sn_infer_open_net(struct sn_infer **out, const struct sn_net *net,
+	const struct sn_infer_opts *o, struct sn_err *e)
+{
+	struct sn_infer *inf = calloc(1, sizeof(*inf));
+	unsigned threads = o->threads ? o->threads : sn_pool_cpus();
+	int rc;
+
+	*out = NULL;
+	if (!inf)
+		return sn_err_mem(e);
+	inf->net = *net;
+	inf->opts = *o;
+	inf->bad_seq = SIZE_MAX;
+	if ((rc = choose(inf, e)) || (rc = size(inf, threads, e)) ||
+			(rc = sn_pool_open(&inf->pool, threads, set_modes, e)))
+		goto fail;
+	if (inf->isa != SN_ISA_REF) {
+		inf->cpu.net = &inf->net;
+		inf->cpu.ops = tables[inf->isa];
+		inf->cpu.pool = inf->pool;
+		inf->cpu.stats = &inf->stats;
+		if ((rc = sn_cpu_init(&inf->cpu, e)))
+			goto fail;
+	}
+	*out = inf;
+	return 0;
+fail:
+	inf->net.owned = false;
+	sn_infer_close(inf);
+	return rc;
+}
+
+void sn_infer_close(struct sn_infer *inf)
+{
+	if (!inf)
+		return;
+	sn_cpu_release(&inf->cpu);
+	sn_pool_close(inf->pool);
+	if (inf->net.owned)
+		free(inf->net.t);
+	free(inf);
+}
+
+const char *sn_infer_isa(const struct sn_infer *inf)
+{
+	return sn_isa_names[inf->isa];
+}
+
+unsigned sn_infer_threads(const struct sn_infer *inf)
+{
+	return sn_pool_threads(inf->pool);
+}
+
+uint64_t sn_infer_bytes_fixed(const struct sn_infer *inf)
+{
+	return inf->fixed;
+}
+
+uint64_t sn_infer_bytes_per_token(const struct sn_infer *inf)
+{
+	return inf->per_token;
+}
+
+uint64_t sn_infer_group_tokens(const struct sn_infer *inf)
+{
+	return inf->group_tokens;
+}
+
+size_t sn_infer_bad_seq(const struct sn_infer *inf)
+{
+	return inf->bad_seq;
+}
+
+void sn_infer_stats(const struct sn_infer *inf, struct sn_infer_stats *st)
+{
+	*st = inf->stats;
+}
+
+static int check(struct sn_infer *inf, const struct sn_seq *seqs, size_t n, struct sn_err *e)
+{
+	const struct sn_config *c = &inf->net.cfg;
+
+	inf->run_tokens = 0;
+	if (n >= UINT32_MAX)
+		return sn_err(e, SN_EUSE, "%zu sequences are too many", n);
+	for (size_t i = 0; i < n; i++) {
+		const struct sn_seq *s = &seqs[i];
+
+		if (s->n < 1 || s->n > c->max_positions)
+			return sn_err(e, SN_EUSE, "sequence %zu: %" PRIu32 " tokens, the model takes "
+				"1 to %" PRIu32, i, s->n, c->max_positions);
+		if (s->first > s->n || s->count > s->n - s->first)
+			return sn_err(e, SN_EUSE, "sequence %zu: positions to score lie outside it", i);
+		for (uint32_t k = 0; k < s->n; k++)
+			if (s->tok[k] >= c->vocab)
+				return sn_err(e, SN_EUSE, "sequence %zu: token %" PRIu32 " at position "
+					"%" PRIu32 " is not in the vocabulary", i, s->tok[k], k);
+		for (uint32_t k = 0; k < s->count; k++)
+			if (s->target[k] >= c->vocab)
+				return sn_err(e, SN_EUSE, "sequence %zu: target %" PRIu32 " is not in the "
+					"vocabulary", i, s->target[k]);
+		inf->run_tokens += s->n;
+	}
+	if (inf->run_tokens > inf->group_tokens)
+		return sn_err(e, SN_EUSE, "%" PRIu64 " tokens at once; the memory allowed is enough for %"
+			PRIu64, inf->run_tokens, inf->group_tokens);
+	return 0;
+}
+
+static void tick(void *arg, uint64_t fma)
+{
+	struct sn_infer *inf = arg;
+
+	inf->done_fma += fma;
+	inf->opts.progress(inf->opts.arg, (uint64_t)((double)inf->run_tokens *
+		((double)inf->done_fma / (double)inf->run_fma)));
+}
+
+/* What sn_cpu_run will tick off in all. */
+static uint64_t work(const struct sn_infer *inf, const struct sn_seq *seqs, size_t n)
+{
+	uint64_t scored = 0;
+
+	for (size_t i = 0; i < n; i++)
+		scored += seqs[i].count;
+	return sn_cpu_layer_fma(&inf->net.cfg, seqs, n) * inf->net.cfg.n_layers +
+		scored * inf->net.cfg.hidden * inf->net.cfg.vocab;
+}
+
+static int run_ref(struct sn_infer *inf, struct sn_seq *seqs, size_t n, struct sn_err *e)
+{
+	uint64_t done = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < n && !rc; i++) {
+		rc = sn_ref_run(&inf->net, &seqs[i], i, &inf->bad_seq, e);
+		done += seqs[i].n;
+		if (inf->opts.progress)
+			inf->opts.progress(inf->opts.arg, done);
+	}
+	return rc;
+}
+
+int sn_infer_run(struct sn_infer *inf, struct sn_seq *seqs, size_t n, struct sn_err *e)
+{
+	int64_t start = sn_clock_mono();
+	fenv_t callers;
+	int rc;
+
+	inf->bad_seq = SIZE_MAX;
+	if ((rc = check(inf, seqs, n, e)) || !n)
+		return rc;
+	inf->run_fma = work(inf, seqs, n);
+	inf->done_fma = 0;
+	fegetenv(&callers);
+	set_modes();
+	if (inf->isa == SN_ISA_REF) {
+		rc = run_ref(inf, seqs, n, e);
+	} else {
+		rc = sn_cpu_run(&inf->cpu, seqs, n, inf->opts.progress ? tick : NULL, inf, e);
+		inf->bad_seq = atomic_load(&inf->cpu.bad_seq);
+	}
+	fesetenv(&callers);
+	if (!rc) {
+		inf->stats.groups++;
+		inf->stats.fma += inf->run_fma;
+		inf->stats.tokens += inf->run_tokens;
+		for (size_t i = 0; i < n; i++)
+			inf->stats.scored += seqs[i].count;
+	}
+	inf->stats.total += sn_clock_mono() - start;
+	return rc;
+}
