@@ -3,7 +3,7 @@
 
     score.py -m MODEL [-p ppl|dippy-2025-01] [--template own|chatml|FILE]
              [--dtype float32|float64] [--target last|all] [--pair] [--ids]
-             [--limit N] [--threads N] [FILE...]
+             [--limit N] [--threads N] [--brief] [FILE...]
     score.py --selftest NAMED-TEMPLATES
 
 Records are NDJSON. Out comes one line per record, in input order, then a
@@ -109,6 +109,8 @@ def ppl_requests(record, model, template, every):
                        f"more than the model's context of {model.context}")
         if not target:
             raise Skip("the target has no tokens")
+        if not context:
+            raise Skip("the context has no tokens")
         out.append((context, target, len(messages[i]["content"].encode())))
     return out
 
@@ -234,6 +236,15 @@ def run(args, model, net, template, raw, index):
     return line
 
 
+def brief(line):
+    """What tests/data/fidelity keeps of a record."""
+    out = {"digest": line["digest"]}
+    for key in ("logprobs", "p"):
+        if key in line:
+            out[key] = [round(x, 7) for x in line[key]]
+    return out
+
+
 def selftest(path):
     template, count = named_template(CHATML), 0
     with open(path, encoding="utf-8") as f:
@@ -259,6 +270,8 @@ def main():
     ap.add_argument("--ids", action="store_true", help="print context and target ids too")
     ap.add_argument("--limit", type=int, help="read so many records")
     ap.add_argument("--threads", type=int, default=1)
+    ap.add_argument("--brief", action="store_true",
+                    help="digest and logprobs or p alone, rounded, and no summary")
     ap.add_argument("--selftest", metavar="FILE")
     args = ap.parse_args()
     if args.selftest:
@@ -291,8 +304,9 @@ def main():
                     line = run(args, model, net, template, raw, len(lines))
                     digests.append(bytes.fromhex(line["digest"]))
                     lines.append(line)
-                    print(json.dumps(line), flush=True)
-    print(json.dumps(summarise(args, model, net, lines, digests)))
+                    print(json.dumps(brief(line) if args.brief else line), flush=True)
+    if not args.brief:
+        print(json.dumps(summarise(args, model, net, lines, digests)))
     return None
 
 
