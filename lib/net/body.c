@@ -118,7 +118,7 @@ int sn_sink_put(void *arg, const void *p, size_t n, struct sn_err *e)
 	struct sn_sink *s = arg;
 
 	if (n > s->max || s->flushed + s->buf.len > s->max - n)
-		return sn_err(e, SN_ENO, "answer: larger than %llu bytes", (unsigned long long)s->max);
+		return sn_err(e, SN_EUSE, "answer: larger than %llu bytes", (unsigned long long)s->max);
 	sn_buf_add(&s->buf, p, n);
 	if (sn_buf_ok(&s->buf, "answer", e) < 0)
 		return SN_ETEMP;

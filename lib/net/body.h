@@ -35,7 +35,7 @@ void sn_body_unref(struct sn_body *b);
 
 struct sn_sink {
 	const char *dir;        /* where files go; NULL: memory only */
-	uint64_t max;           /* more than this is refused */
+	uint64_t max;           /* more than this is refused, SN_EUSE */
 	uint64_t count;         /* becomes the body's */
 	/* private */
 	struct sn_buf buf;

@@ -1,6 +1,6 @@
 /*
  * One lock over a hash table, a list by last use, and a queue of what is to be built; no
- * body is built, sent or freed under it.  An entry is referenced by the table (until it is
+ * body is built or sent under it.  An entry is referenced by the table (until it is
  * evicted or its build fails) and by each ticket.
  */
 #include "net/cache.h"

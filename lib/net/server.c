@@ -30,7 +30,6 @@
 
 #define SECOND ((int64_t)1000000000)
 #define CONN_MEMORY (32 << 10)  /* a header of SN_HTTP_HEADER_MAX, and the answer's */
-#define SPARE_FDS 64            /* for everything but connections */
 
 void sn_conn_phase(struct conn *c, enum phase p)
 {
@@ -178,7 +177,7 @@ void sn_http_signals(void)
 	sigaction(SIGPIPE, &ignore, NULL);
 }
 
-static unsigned conn_limit(unsigned want)
+static unsigned conn_limit(unsigned want, unsigned spare)
 {
 	struct rlimit r;
 
@@ -192,8 +191,8 @@ static unsigned conn_limit(unsigned want)
 			r.rlim_cur = before;
 	}
 	/* each may hold a file that it is sending */
-	if (r.rlim_cur != RLIM_INFINITY && r.rlim_cur < 2 * (rlim_t)want + SPARE_FDS)
-		want = r.rlim_cur > SPARE_FDS + 16 ? (unsigned)(r.rlim_cur - SPARE_FDS) / 2 : 8;
+	if (r.rlim_cur != RLIM_INFINITY && r.rlim_cur < 2 * (rlim_t)want + spare)
+		want = r.rlim_cur > spare + 16 ? (unsigned)(r.rlim_cur - spare) / 2 : 8;
 	return want;
 }
 
@@ -275,7 +274,8 @@ int sn_http_start(struct sn_http **out, struct sn_listeners *l, const struct sn_
 	s->o.header_ns = o->header_ns ? o->header_ns : 10 * (uint64_t)SECOND;
 	s->o.idle_ns = o->idle_ns ? o->idle_ns : 60 * (uint64_t)SECOND;
 	s->o.drain_ns = o->drain_ns ? o->drain_ns : 30 * (uint64_t)SECOND;
-	conns = conn_limit(o->max_conns ? o->max_conns : 4096) / (unsigned)l->n;
+	conns = conn_limit(o->max_conns ? o->max_conns : 4096,
+		o->spare_fds ? o->spare_fds : 64) / (unsigned)l->n;
 	sn_http_signals();
 	rc = open_fds(s, e);
 	for (size_t i = 0; rc == 0 && i < l->n; i++) {
