@@ -95,6 +95,16 @@ __attribute__((destructor)) static void report(void)
 		fclose(f);
 }
 
+/* Programs end by _exit(), which runs no destructors. */
+void _exit(int status)
+{
+	static void (*real)(int) __attribute__((noreturn));
+
+	real = (__typeof__(real))dlsym(RTLD_NEXT, "_exit");
+	report();
+	real(status);
+}
+
 #define REAL(name) \
 	static __typeof__(name) *real; \
 	if (!real) \
@@ -205,19 +215,35 @@ int ftruncate(int fd, off_t n)
 	return r;
 }
 
-int open(const char *path, int flags, ...)
+int ftruncate64(int fd, off64_t n)
 {
-	REAL(open);
-	mode_t mode = 0;
-	va_list ap;
-
-	va_start(ap, flags);
-	if (flags & (O_CREAT | __O_TMPFILE))
-		mode = va_arg(ap, mode_t);
-	va_end(ap);
-	FAIL(check(OPEN));
-	return real(path, flags, mode);
+	REAL(ftruncate64);
+	int w = check(FTRUNCATE);
+	FAIL(w);
+	int r = real(fd, n);
+	after(w);
+	return r;
 }
+
+#define OPEN_AS(name) \
+	int name(const char *path, int flags, ...) \
+	{ \
+		REAL(name); \
+		mode_t mode = 0; \
+		va_list ap; \
+	\
+		va_start(ap, flags); \
+		if (flags & (O_CREAT | __O_TMPFILE)) \
+			mode = va_arg(ap, mode_t); \
+		va_end(ap); \
+		int w = check(OPEN); \
+		FAIL(w); \
+		int r = real(path, flags, mode); \
+		after(w); \
+		return r; \
+	}
+OPEN_AS(open)
+OPEN_AS(open64)
 
 /* dlsym itself may allocate: until `real' is known, a small arena serves. */
 void *malloc(size_t n)
