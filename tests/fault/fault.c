@@ -3,7 +3,7 @@
  * (from 1; "N+" for that one and all after it) of CALL does WHAT instead: an errno
  * name (EIO ENOSPC ENOMEM EINTR), KILL (SIGKILL before the call), KILLED (SIGKILL
  * after it), or SHORT (half of a write).  CALL is one of
- *   write pwrite fsync rename open read pread ftruncate malloc
+ *   write pwrite fsync rename open read pread ftruncate malloc fallocate
  * where fsync counts fdatasync too and write counts writev.
  * SN_FAULT_FD=2+ limits the I/O calls to descriptors above 2 (always so for write).
  * SN_FAULT_COUNT=FILE appends "CALL N" totals at exit, to find how many there are.
@@ -22,9 +22,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum call { WRITE, PWRITE, FSYNC, RENAME, OPEN, READ, PREAD, FTRUNCATE, MALLOC, CALLS };
+enum call { WRITE, PWRITE, FSYNC, RENAME, OPEN, READ, PREAD, FTRUNCATE, MALLOC, FALLOCATE,
+	CALLS };
 static const char *const names[CALLS] = { "write", "pwrite", "fsync", "rename", "open", "read",
-	"pread", "ftruncate", "malloc" };
+	"pread", "ftruncate", "malloc", "fallocate" };
 enum { GO = 0, KILL = -1, KILLED = -2, SHORT = -3 };
 #define RULES 16
 
@@ -211,6 +212,17 @@ int ftruncate(int fd, off_t n)
 	int w = check(FTRUNCATE);
 	FAIL(w);
 	int r = real(fd, n);
+	after(w);
+	return r;
+}
+
+int posix_fallocate(int fd, off_t at, off_t n)
+{
+	REAL(posix_fallocate);
+	int w = check(FALLOCATE);
+	if (w > 0)
+		return w;
+	int r = real(fd, at, n);
 	after(w);
 	return r;
 }
