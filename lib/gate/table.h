@@ -19,7 +19,7 @@
 #define POLICY_IDS 256                  /* 0 is not used, so that a tag is never 0 */
 #define CELLS 256                       /* overflow buckets of a policy */
 #define BLOCKS 16384                    /* slots for blocks */
-#define BLOCK_PROBES 64
+#define BLOCK_PROBES 1024
 
 struct table_head {
 	char magic[8];
