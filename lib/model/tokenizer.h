@@ -24,7 +24,7 @@ struct sn_gguf;
 
 enum {
 	SN_TOK_MAX_JSON = 128 << 20,    /* bytes of tokenizer.json */
-	SN_TOK_MAX_TEXT = 1 << 28,      /* bytes of a text to encode */
+	SN_TOK_MAX_TEXT = 16 << 20,     /* bytes of a text to encode */
 };
 
 /* A grown array of ids; zero-initialised by the holder, released with free(v). */
