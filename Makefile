@@ -68,6 +68,7 @@ endif
 LIB_OBJ  := $(LIB_SRC:%.c=$(B)/%.o)
 PROGS    := $(PROG_SRC:cmd/%.c=$(B)/bin/%) $(PROG_DIR:cmd/%=$(B)/bin/%)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
+HELPERS  := $(patsubst tests/helper/%.c,$(B)/tests/helper/%,$(wildcard tests/helper/*.c))
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/tests/fuzz/%)
 FAULT    := $(B)/tests/fault.so
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
@@ -107,6 +108,8 @@ endef
 $(foreach d,$(PROG_DIR:cmd/%=%),$(eval $(call progdir,$(d))))
 $(B)/tests/unit/%: $(B)/tests/unit/%.o $(B)/lib/libsn.a
 	$(LINK)
+$(B)/tests/helper/%: $(B)/tests/helper/%.o $(B)/lib/libsn.a
+	$(LINK)
 $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/lib/libsn.a
 	$(LINK)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/lib/libsn.a
@@ -115,7 +118,7 @@ $(FAULT): tests/fault/fault.c | $(SETUP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O1 -g -fPIC -shared -Wall -Wextra -o $@ $< -ldl
 
-build-tests: all $(UNITS) $(FUZZERS) $(FAULT)
+build-tests: all $(UNITS) $(HELPERS) $(FUZZERS) $(FAULT)
 
 # T="tests/t/opt.t ..." runs some of them
 check: build-tests
@@ -124,7 +127,7 @@ check: build-tests
 demo: all
 	@B=$(B) scripts/demo $(MODEL)
 
-bench: all $(BENCHES)
+bench: all $(HELPERS) $(BENCHES)
 	@B=$(B) tests/bench/run $(T)
 
 fuzz:
