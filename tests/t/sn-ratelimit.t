@@ -82,7 +82,7 @@ is "stat tells" "$(sn-ratelimit -f small stat | json - '(d["slots"], d["live"], 
 printf 'hello' >text
 refuses "a text file" 1 "*text: not a limiter table" sn-ratelimit -f text take p k
 is "is left alone" "$(cat text)" hello
-head -c 5000 small >cut
+head -c 5000 small >"cut"
 refuses "a table cut short" 1 "*cut: a limiter table of 5000 bytes, should be *" sn-ratelimit -f cut take p k
 refuses "a directory" 111 "*cannot open home: *" sn-ratelimit -f home take p k
 refuses "a full disk" 111 "*cannot make full: No space left on device" \
