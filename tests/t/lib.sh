@@ -37,7 +37,7 @@ diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
 fail() { n=$((n + 1)); echo "not ok $n - $1"; [ $# -lt 2 ] || diag "$2"; }
 
 # ok NAME COMMAND...: the command succeeds
-ok() { name=$1; shift; if "$@"; then pass "$name"; else fail "$name" "failed: $*"; fi; }
+ok() { _name=$1; shift; if "$@"; then pass "$_name"; else fail "$_name" "failed: $*"; fi; }
 # is NAME GOT WANT
 is() { if [ "$2" = "$3" ]; then pass "$1"; else fail "$1" "got:  $2
 want: $3"; fi; }
@@ -47,40 +47,40 @@ like() { case $2 in $3) pass "$1" ;; *) fail "$1" "got:  $2
 want: $3" ;; esac; }
 # status NAME WANT COMMAND...: exit status; stdout in ./out, stderr in ./err
 status() {
-	name=$1 want=$2
+	_name=$1 _want=$2
 	shift 2
 	"$@" >"$TMP/out" 2>"$TMP/err" </dev/null
-	got=$?
-	if [ "$got" = "$want" ]; then pass "$name"; else fail "$name" "status $got, want $want: $*
+	_got=$?
+	if [ "$_got" = "$_want" ]; then pass "$_name"; else fail "$_name" "status $_got, want $_want: $*
 $(head -c 600 "$TMP/err")"; fi
 }
 # refuses NAME WANT PATTERN COMMAND...: status, nothing on stdout, one line on stderr like PATTERN
 # shellcheck disable=SC2254
 refuses() {
-	name=$1 want=$2 pattern=$3
+	_name=$1 _want=$2 _pattern=$3
 	shift 3
 	"$@" >"$TMP/out" 2>"$TMP/err" </dev/null
-	got=$?
-	lines=$(wc -l <"$TMP/err")
-	text=$(cat "$TMP/err")
-	match=no
-	case $text in $pattern) match=yes ;; esac
-	if [ "$got" = "$want" ] && [ "$lines" = 1 ] && [ ! -s "$TMP/out" ] && [ $match = yes ]; then
-		pass "$name"
+	_got=$?
+	_lines=$(wc -l <"$TMP/err")
+	_text=$(cat "$TMP/err")
+	_match=no
+	case $_text in $_pattern) _match=yes ;; esac
+	if [ "$_got" = "$_want" ] && [ "$_lines" = 1 ] && [ ! -s "$TMP/out" ] && [ $_match = yes ]; then
+		pass "$_name"
 	else
-		fail "$name" "status $got (want $want), $lines lines, $(wc -c <"$TMP/out") bytes on stdout: $text
-want: $pattern"
+		fail "$_name" "status $_got (want $_want), $_lines lines, $(wc -c <"$TMP/out") bytes on stdout: $_text
+want: $_pattern"
 	fi
 }
 # same NAME FILE FILE
 same() { if cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$(diff "$2" "$3" 2>&1 | head -10)"; fi; }
 # wait_for SECONDS COMMAND...: until it succeeds (polls; for servers that start)
 wait_for() {
-	tries=$(($1 * 20))
+	_tries=$(($1 * 20))
 	shift
 	while ! "$@" 2>/dev/null; do
-		tries=$((tries - 1))
-		[ $tries -gt 0 ] || return 1
+		_tries=$((_tries - 1))
+		[ $_tries -gt 0 ] || return 1
 		sleep 0.05
 	done
 }
@@ -93,5 +93,5 @@ json() { python3 -c 'import json,sys
 d=json.loads((sys.stdin if sys.argv[1]=="-" else open(sys.argv[1])).read())
 v=eval(sys.argv[2]); print(v if isinstance(v,str) else json.dumps(v))' "$1" "$2"; }
 # fault SPEC COMMAND...: with the fault preload (tests/fault/fault.c)
-fault() { spec=$1; shift; SN_FAULT=$spec LD_PRELOAD=${SN_BIN%/bin}/tests/fault.so "$@"; }
+fault() { _spec=$1; shift; SN_FAULT=$_spec LD_PRELOAD=${SN_BIN%/bin}/tests/fault.so "$@"; }
 done_testing() { echo "1..$n"; }
