@@ -93,5 +93,11 @@ json() { python3 -c 'import json,sys
 d=json.loads((sys.stdin if sys.argv[1]=="-" else open(sys.argv[1])).read())
 v=eval(sys.argv[2]); print(v if isinstance(v,str) else json.dumps(v))' "$1" "$2"; }
 # fault SPEC COMMAND...: with the fault preload (tests/fault/fault.c)
-fault() { _spec=$1; shift; SN_FAULT=$_spec LD_PRELOAD=${SN_BIN%/bin}/tests/fault.so "$@"; }
+# (a sanitizer build has to be told that the preload may come before its own library)
+fault() {
+	_spec=$1
+	shift
+	ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0${ASAN_OPTIONS:+:$ASAN_OPTIONS} \
+		SN_FAULT=$_spec LD_PRELOAD=${SN_BIN%/bin}/tests/fault.so "$@"
+}
 done_testing() { echo "1..$n"; }
