@@ -300,16 +300,15 @@ static int cat(int argc, char **argv, struct sn_err *e)
 static int ls_line(void *ctx, const struct sn_snapshot *s, struct sn_err *e)
 {
 	struct sn_buf b = SN_BUF_INIT;
-	char sealed[24], first[24], last[24], size[16], id[SN_DIGEST_HEX];
+	char sealed[24], size[16], id[SN_DIGEST_HEX];
 
 	if (opt_table) {
 		if (s->number == 1)
-			sn_buf_fmt(&b, "%-64s  %-20s  %10s  %9s  %9s  %-20s  %-20s\n", "SNAPSHOT",
-				"SEALED", "RECORDS", "ADDED", "BYTES", "FIRST", "LAST");
-		sn_buf_fmt(&b, "%s  %-20s  %10llu  %9llu  %9s  %-20s  %-20s\n", sn_hex(s->id, id),
-			sn_date_text(s->sealed, sealed), LLU(s->records), LLU(s->added),
-			sn_size_text(s->bytes, size), sn_date_text(s->first, first),
-			sn_date_text(s->last, last));
+			sn_buf_fmt(&b, "%-20s  %10s  %9s  %9s  %s\n", "SEALED", "RECORDS", "ADDED",
+				"BYTES", "SNAPSHOT");
+		sn_buf_fmt(&b, "%-20s  %10llu  %9llu  %9s  %s\n", sn_date_text(s->sealed, sealed),
+			LLU(s->records), LLU(s->added), sn_size_text(s->bytes, size),
+			sn_hex(s->id, id));
 		return print_buf(&b, e);
 	}
 	sn_buf_chr(&b, '{');
