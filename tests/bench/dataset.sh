@@ -46,7 +46,7 @@ timed "sn-dataset -q verify '$tmp/d' >/dev/null"
 row "verify" "$t"
 
 sample="sn-dataset sample '$tmp/d' --start 20241101 --end 20250120 >'$tmp/s'"
-for k in 1 2 3; do
+for _ in 1 2 3; do
 	uncache "$tmp"/d/shards/* "$tmp"/d/log/* "$tmp/d/HEAD"
 	timed "$sample"
 	cold="${cold:-} $t"

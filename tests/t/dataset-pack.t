@@ -41,9 +41,9 @@ sn-dataset cat odd.d >got
 same "as they came in" got want
 
 # time
-rec a >a
-SN_NOW=5000 sn-dataset pack t a >/dev/null
-SN_NOW=9000 sn-dataset pack t a >/dev/null
+rec a >nodate
+SN_NOW=5000 sn-dataset pack t nodate >/dev/null
+SN_NOW=9000 sn-dataset pack t nodate >/dev/null
 is "without created_at: the time it first came in" "$(sn-dataset stat t | json - 'd["first"],d["last"]')" \
 	'["1970-01-01T01:23:20Z", "1970-01-01T01:23:20Z"]'
 rec b '"2025-01-18T23:30:00.5+01:30"' | sn-dataset pack t >/dev/null
@@ -82,10 +82,10 @@ sed 's/"x/"xx/' big >big1
 refuses "one byte more is not" 1 'sn-dataset: big1: line 1: longer than 8388607 bytes' sn-dataset pack d big1
 refuses "an absent file" 111 'sn-dataset: cannot open nofile: *' sn-dataset pack d nofile
 refuses "a directory" 111 'sn-dataset: *' sn-dataset pack d .
-refuses "a file as the dataset" 100 'sn-dataset: bad.jsonl: not a directory' sn-dataset pack bad.jsonl a
+refuses "a file as the dataset" 100 'sn-dataset: bad.jsonl: not a directory' sn-dataset pack bad.jsonl nodate
 mkdir full && touch full/x
 refuses "a directory with other things in it" 100 'sn-dataset: full: not a dataset, and not empty: x is in it' \
-	sn-dataset pack full a
+	sn-dataset pack full nodate
 is "is left as it was" "$(ls full)" x
 is "nothing is left over" "$(find . -name 'tmp-*' -o -name '*.tmp*')" ""
 for c in cat ls stat verify repack "sample --start 20250101 --end 20250102"; do
@@ -100,7 +100,7 @@ refuses "a snapshot that is none" 1 'sn-dataset: d: no snapshot 00*' sn-dataset 
 refuses "a snapshot id cut short" 100 'sn-dataset: --snapshot: *' sn-dataset cat d --snapshot "${id%?}"
 
 # stdout that fails
-for c in "pack d a" "cat d" "ls d" "stat d" "verify d" "sample d --start 20240101 --end 20260101"; do
+for c in "pack d nodate" "cat d" "ls d" "stat d" "verify d" "sample d --start 20240101 --end 20260101"; do
 	sh -c "sn-dataset $c" >/dev/full 2>err
 	is "$c: a full device" "$? $(wc -l <err)" "111 1"
 	sh -c "sn-dataset $c >&-" 2>err

@@ -15,7 +15,7 @@ status "a whole one" 0 sn-dataset verify whole
 is "the verdict" "$(json out '[d["ok"],d["defects"],d["snapshots"],d["records"]]')" "[true, 0, 2, 101]"
 is "nothing on stderr" "$(cat err)" ""
 
-big=$(cd whole && ls -S shards/* | head -n 1)
+big=$(cd whole && find shards -size +8k)
 size=$(wc -c <"whole/$big")
 for at in HEAD:0 HEAD:9 HEAD:95 log/0000000001:3 log/0000000001:40 log/0000000001:300 log/0000000001:599 \
 	"$big:0" "$big:1000" "$big:$((size / 2))" "$big:$((size - 7000))" "$big:$((size - 40))" "$big:$((size - 1))"; do
@@ -46,7 +46,7 @@ index=$(perl -e 'open F, "<", $ARGV[0]; seek F, -56, 2; read F, $b, 8; print unp
 flip "d/$big" "$index"
 refuses "a changed digest" 1 "sn-dataset: d/$big: damaged: record 0 is not what its digest names" sn-dataset cat d
 refuses "is not carried on by a repack" 1 "*record 0 is not what its digest names" sn-dataset repack d
-is "which leaves nothing" "$(cd d && ls shards | sort)" "$(cd whole && ls shards | sort)"
+is "which leaves nothing" "$(cd d && find shards | sort)" "$(cd whole && find shards | sort)"
 
 # leftovers
 rm -rf d && cp -r whole d
