@@ -117,7 +117,8 @@ static bool admit(struct sn_http_req *r, struct ask *a, const char *dataset)
 		limit_fields(r, &d);
 		return true;
 	}
-	metrics_refused(refusals[d.kind].why);
+	metrics_refused(d.kind == SN_GATE_LIMITED && d.limit.blocked ? REFUSED_BLOCKED :
+		refusals[d.kind].why);
 	if (d.kind == SN_GATE_LIMITED) {
 		refuse_limited(r, &d);
 	} else if (d.kind == SN_GATE_FORBIDDEN) {
