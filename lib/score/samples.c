@@ -12,7 +12,7 @@
 struct sn_samples {
 	char *path;
 	int fd;
-	bool regular;
+	bool regular;           /* a file of its own, that can be cut and synced */
 	off_t good;             /* end of the last whole line */
 };
 
@@ -25,14 +25,15 @@ int sn_samples_open(struct sn_samples **out, const char *path, struct sn_err *e)
 		free(s);
 		return sn_err_mem(e);
 	}
-	s->fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+	s->fd = strcmp(path, "-") ? open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666) :
+		fcntl(1, F_DUPFD_CLOEXEC, 3);
 	if (s->fd < 0) {
 		sn_err_sys(e, "cannot open %s", path);
 		free(s->path);
 		free(s);
 		return SN_ETEMP;
 	}
-	s->regular = fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode);
+	s->regular = strcmp(path, "-") && fstat(s->fd, &st) == 0 && S_ISREG(st.st_mode);
 	*out = s;
 	return 0;
 }

@@ -12,7 +12,7 @@
 
 struct sn_samples;
 
-/* Truncates what was there. */
+/* Truncates what was there.  "-" is standard output, which nobody else may have begun. */
 int sn_samples_open(struct sn_samples **s, const char *path, struct sn_err *e);
 int sn_samples_line(struct sn_samples *s, const char *line, size_t len, struct sn_err *e);
 /* What was written so far is on disk (where the file is one that can be synced). */

@@ -145,14 +145,21 @@ size_t sn_cpu_depth(size_t k)
 }
 
 /* A finished tile (for SwiGLU the gate's is before it) goes to its place. */
-static void finish(const struct multiply *w, float *dst, float *tile)
+static void finish(const struct multiply *w, size_t panel, size_t row, float *tile)
 {
 	const struct sn_ops *ops = w->c->ops;
-	size_t size = ops->mr * ops->nr;
+	const struct sn_matmul *m = w->m;
+	size_t nr = ops->nr, size = ops->mr * nr;
+	float *dst = m->dst + row * m->ldd + locate(m, panel, nr).col;
 
-	if (w->m->epilogue == SN_SWIGLU)
+	if (m->epilogue == SN_SWIGLU)
 		ops->swiglu(tile, tile - size, tile, size);
-	(w->m->epilogue == SN_ADD ? ops->add : ops->put)(tile, dst, w->m->ldd);
+	for (size_t i = 0; i < ops->mr; i++) {
+		if (m->epilogue == SN_ADD)
+			ops->add(dst + i * m->ldd, tile + i * nr, nr);
+		else
+			memcpy(dst + i * m->ldd, tile + i * nr, nr * sizeof(float));
+	}
 }
 
 static void multiply_item(void *arg, size_t item, unsigned worker)
@@ -174,7 +181,6 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 
 		for (size_t p = p0; p < p0 + count; p++) {
 			const float *panel = w->c->panels + (p * w->k + k) * nr;
-			float *dst = m->dst + row0 * m->ldd + locate(m, w->first + p, nr).col;
 
 			for (size_t i = 0; i < rows; i += ops->mr) {
 				/* gate's and up's tiles next to each other */
@@ -185,7 +191,7 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 				ops->tile(m->a + (row0 + i) * m->lda + k, m->lda, panel, n,
 					tile, nr, k > 0);
 				if (k + n == w->k && (m->epilogue != SN_SWIGLU || p % 2))
-					finish(w, dst + i * m->ldd, tile);
+					finish(w, w->first + p, row0 + i, tile);
 			}
 		}
 	}
