@@ -349,10 +349,13 @@ static int cmd_revoke(int argc, char **argv, struct sn_err *e)
 
 #define END { 0, NULL, SN_OPT_FLAG, NULL, NULL, NULL, 0, 0 }
 #define LIMIT_OPTS \
-	{ 'r', "rate", SN_OPT_RATE, "N/h", "requests in a s, m, h or d, for each client", &interval, 0, 0 }, \
+	{ 'r', "rate", SN_OPT_RATE, "N/h", "requests in a s, m, h or d, for each client", \
+		&interval, 0, 0 }, \
 	{ 'b', "burst", SN_OPT_U64, "N", "requests at once after a pause (1)", &burst, 1, 0 }, \
-	{ 'w', "weight", SN_OPT_U64, "W", "share of the server when it is busy (1)", &weight, 1, 1000000 }, \
-	{ 0, "datasets", SN_OPT_STR, "A,B", "the datasets it may read, \"\" for all (all)", &datasets, 0, 0 }
+	{ 'w', "weight", SN_OPT_U64, "W", "the group's share, relative to other groups (1)", \
+		&weight, 1, 1000000 }, \
+	{ 0, "datasets", SN_OPT_STR, "A,B", "the datasets it may read, \"\" for all (all)", \
+		&datasets, 0, 0 }
 static const struct sn_opt opts[] = {
 	{ 'd', "db", SN_OPT_STR, "FILE", "the database (default: gate.db in SN_HOME)", &db_file, 0, 0 },
 	{ 'f', "table", SN_OPT_STR, "FILE", "the limiter table (default: limits in SN_HOME)",

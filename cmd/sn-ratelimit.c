@@ -262,7 +262,8 @@ static const struct sn_opt opts[] = {
 	END
 };
 static const struct sn_opt set_opts[] = {
-	{ 'r', "rate", SN_OPT_RATE, "N/h", "how many in a s, m, h or d, in the long run", &interval, 0, 0 },
+	{ 'r', "rate", SN_OPT_RATE, "N/h", "how many in a s, m, h or d, in the long run",
+		&interval, 0, 0 },
 	{ 'b', "burst", SN_OPT_U64, "N", "how many at once after a pause", &burst, 1, 0 },
 	{ 0, "slots", SN_OPT_SIZE, "N", "of a table made now: room for N keys (1Mi)", &slots,
 		SN_LIMIT_SLOTS_MIN, SN_LIMIT_SLOTS_MAX },
@@ -292,8 +293,8 @@ static const struct sn_cmd cmds[] = {
 	{ "rm", "NAME", "remove a policy and forget its keys", NULL, cmd_rm, 1, 1 },
 	{ NULL, NULL, NULL, NULL, NULL, 0, 0 }
 };
-static const struct sn_prog prog = { "sn-ratelimit", "limits that every process on the machine shares",
-	opts, cmds, { 0 } };
+static const struct sn_prog prog = { "sn-ratelimit",
+	"limits that every process on the machine shares", opts, cmds, { 0 } };
 
 int main(int argc, char **argv)
 {

@@ -272,7 +272,8 @@ static void full(void)
 		snprintf(key, sizeof(key), "a%d", i);
 		admitted += take(l, &a, key, 1, now).allowed;
 	}
-	ok(admitted >= 5 && admitted <= 9, "10 s later: one for each slot and for the cell (%d)", admitted);
+	ok(admitted >= 5 && admitted <= 9, "10 s later: one for each slot and for the cell (%d)",
+		admitted);
 	now += 20 * S;
 	for (int i = 200; i < 208; i++) {
 		snprintf(key, sizeof(key), "a%d", i);
