@@ -18,7 +18,8 @@ static bool is_json(const char *p, size_t n)
 	json_error_t je;
 	json_t *v;
 
-	if (!n)
+	/* the parser takes a NUL for the end */
+	if (!n || memchr(p, 0, n))
 		return false;
 	v = json_loadb(p, n, JSON_DECODE_ANY | JSON_DECODE_INT_AS_REAL | JSON_ALLOW_NUL, &je);
 	json_decref(v);

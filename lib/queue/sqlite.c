@@ -91,11 +91,11 @@ static const char
 	sql_expire[] = "update queue_job set state = 0, token = null, status = null,"
 		" error = 'lease ran out' where id = ?",
 	sql_turn[] = "select g.id from queue_turn t join queue_group g on g.id = t.grp"
-		" where g.ready > 0 and g.deficit > 0",
+		" where t.one = 1 and g.ready > 0 and g.deficit > 0",
 	sql_next[] = "select id from queue_group where ready > 0"
-		" and id > (select grp from queue_turn) order by id limit 1",
+		" and id > (select grp from queue_turn where one = 1) order by id limit 1",
 	sql_first[] = "select id from queue_group where ready > 0 order by id limit 1",
-	sql_turn_set[] = "update queue_turn set grp = ?",
+	sql_turn_set[] = "update queue_turn set grp = ? where one = 1",
 	sql_fill[] = "update queue_group set deficit = weight where id = ?",
 	sql_spend[] = "update queue_group set ready = ready - 1, leased = leased + 1,"
 		" deficit = iif(ready > 1, deficit - 1, 0) where id = ?",
