@@ -38,9 +38,12 @@ static void parse(void)
 	static const struct { const char *name; int what; } whats[] = {
 		{ "EIO", EIO }, { "ENOSPC", ENOSPC }, { "ENOMEM", ENOMEM }, { "EINTR", EINTR },
 		{ "KILL", KILL }, { "KILLED", KILLED }, { "SHORT", SHORT } };
-	const char *p = getenv("SN_FAULT");
+	const char *p;
 	int n = 0;
 
+	if (!environ)
+		return;         /* a sanitizer's runtime allocates before there is one */
+	p = getenv("SN_FAULT");
 	rules = 0;
 	while (p && *p && n < RULES) {
 		char call[16] = "", what[16] = "", plus = 0;
