@@ -70,7 +70,7 @@ PROGS    := $(PROG_SRC:cmd/%.c=$(B)/bin/%) $(PROG_DIR:cmd/%=$(B)/bin/%)
 UNITS    := $(UNIT_SRC:tests/unit/%.c=$(B)/tests/unit/%)
 HELPERS  := $(patsubst tests/helper/%.c,$(B)/tests/helper/%,$(wildcard tests/helper/*.c))
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/tests/fuzz/%)
-FAULT    := $(B)/tests/fault.so
+FAULT    := $(B)/tests/fault.so $(B)/tests/trace.so
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
 SETUP    := $(B)/.setup
 OBJS      = $(LIB_OBJ) $(PROG_SRC:%.c=$(B)/%.o) $(foreach d,$(PROG_DIR),$(patsubst %.c,$(B)/%.o,$(wildcard $(d)/*.c)))
@@ -114,7 +114,7 @@ $(B)/tests/bench/%: $(B)/tests/bench/%.o $(B)/lib/libsn.a
 	$(LINK)
 $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(B)/tests/fuzz/driver.o $(B)/lib/libsn.a
 	$(LINK)
-$(FAULT): tests/fault/fault.c | $(SETUP)
+$(B)/tests/%.so: tests/fault/%.c | $(SETUP)
 	@mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -O1 -g -fPIC -shared -Wall -Wextra -o $@ $< -ldl
 
