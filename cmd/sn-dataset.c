@@ -378,9 +378,17 @@ static int verify(int argc, char **argv, struct sn_err *e)
 {
 	struct sn_buf b = SN_BUF_INIT;
 	struct sn_snapshot s;
+	struct sn_dataset *d;
+	struct sn_view *v = NULL;
 	int defects, rc;
 
-	sn_progress_start("verifying", "rec", 0);
+	/* how much there is, for the bar; whether it can be opened is what is to be found out */
+	if (sn_dataset_open(&d, argv[0], NULL) == 0) {
+		v = sn_dataset_newest(d);
+		sn_dataset_close(d);
+	}
+	sn_progress_start("verifying", "rec", v ? sn_view_snapshot(v)->records : 0);
+	sn_view_drop(v);
 	defects = sn_dataset_verify(argv[0], tell, show, NULL, &s, e);
 	sn_progress_end();
 	if (defects < 0)

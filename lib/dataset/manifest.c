@@ -11,7 +11,9 @@
  * Order of a commit, each step durable before the next: the shards and their directory
  * (the caller), the entry in the log, HEAD.tmp, its rename to HEAD, the directory.  The
  * rename is the commit; a kill before it leaves the old HEAD, which names nothing that
- * is not there, and a kill after it leaves the new one, of which the same is true.
+ * is not there, and a kill after it leaves the new one, of which the same is true.  What
+ * is asked of the disk: a sync that succeeded is kept, and appending to a file whose last
+ * block holds synced bytes does not harm those bytes.
  */
 #include "dataset/manifest.h"
 

@@ -36,6 +36,7 @@ struct heap {
 	const struct sn_view *v;
 	struct sn_pick *pick;
 	size_t n, cap, most;
+	uint64_t limit;         /* a higher rank has no place in it */
 };
 
 static int compare(const struct sn_view *v, const struct sn_pick *a, const struct sn_pick *b)
@@ -84,8 +85,10 @@ static bool offer(struct heap *h, uint64_t rank, uint64_t row)
 	struct sn_pick x = { rank, row };
 
 	if (h->n == h->most) {
-		if (h->n && compare(h->v, &x, &h->pick[0]) < 0)
+		if (h->n && compare(h->v, &x, &h->pick[0]) < 0) {
 			sift_down(h, x);
+			h->limit = h->pick[0].rank;
+		}
 		return true;
 	}
 	if (h->n == h->cap) {
@@ -99,6 +102,8 @@ static bool offer(struct heap *h, uint64_t rank, uint64_t row)
 	}
 	h->pick[h->n++] = x;
 	sift_up(h, h->n - 1);
+	if (h->n == h->most)
+		h->limit = h->pick[0].rank;
 	return true;
 }
 
@@ -127,9 +132,8 @@ static bool scan(const struct sn_shard *s, uint64_t n, const struct range *r,
 		for (size_t i = 0; i < k; i++) {
 			struct heap *to = &side[t[in[i]] > r->edge];
 
-			if (to->n == to->most && to->n && rank[i] > to->pick[0].rank)
-				continue;
-			if (!offer(to, rank[i], s->part.row + base + in[i]))
+			if (rank[i] <= to->limit && !offer(to, rank[i],
+			    s->part.row + base + in[i]))
 				return false;
 		}
 	}
@@ -166,7 +170,8 @@ int sn_view_sample(const struct sn_view *v, const struct sn_sample *s, struct sn
 	size_t *n, struct sn_err *e)
 {
 	uint64_t most = s->n < v->snap.records ? s->n : v->snap.records;
-	struct heap side[2] = { { .v = v, .most = most }, { .v = v, .most = most } };
+	struct heap side[2] = { { v, NULL, 0, 0, most, UINT64_MAX },
+		{ v, NULL, 0, 0, most, UINT64_MAX } };
 	struct range r = { s->start, s->end, INT64_MIN };
 	uint8_t digest[SN_DIGEST];
 	int rc = 0;

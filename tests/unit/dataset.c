@@ -299,11 +299,62 @@ static void same_shard(void)
 	remove_dir();
 }
 
+static int by_bytes(const void *a, const void *b)
+{
+	return memcmp(a, b, SN_DIGEST);
+}
+
+/* Records whose digests begin alike have one rank: the whole digests decide. */
+static void ties(void)
+{
+	enum { N = 60, TAKE = 23 };
+	struct sn_sample how = { 0, 100, TAKE, 1, 2, 50, "s", 1 };
+	uint8_t digest[N][SN_DIGEST], got[SN_DIGEST], shards[300];
+	struct sn_part part = { .row = 0 };
+	struct sn_state st = { .part = &part, .parts = 1, .snap = { .records = N, .last = 100 } };
+	struct sn_shardw *w = NULL;
+	struct sn_pick *picks = NULL;
+	struct sn_set *set = NULL;
+	struct sn_view *v = NULL;
+	struct sn_err e = { 0 };
+	size_t n = 0;
+	int rc, bad = 0;
+
+	fresh_dir();
+	snprintf((char *)shards, sizeof(shards), "%s/shards", dir);
+	mkdir((char *)shards, 0700);
+	randombytes_buf(digest, sizeof(digest));
+	rc = sn_shardw_open(&w, (char *)shards, &e);
+	for (int i = 0; rc == 0 && i < N; i++) {
+		memset(digest[i], 7, 8);
+		rc = sn_shardw_add(w, "{}", 2, digest[i], 100, &e);     /* all on the recent side */
+	}
+	if (rc == 0)
+		rc = sn_shardw_finish(w, &part, &e);
+	if (rc == 0)
+		rc = sn_set_open(&set, dir, &st, NULL, &e);
+	if (rc == 0)
+		v = sn_view_new(set, &st.snap);
+	if (v)
+		rc = sn_view_sample(v, &how, &picks, &n, &e);
+	qsort(digest, N, SN_DIGEST, by_bytes);
+	for (size_t i = 0; i < n; i++) {
+		sn_view_digest(v, picks[i].row, got);
+		bad += memcmp(got, digest[i], SN_DIGEST) || picks[i].rank != picks[0].rank;
+	}
+	ok(rc == 0 && n == TAKE && !bad, "equal ranks: the lowest digests, in their order");
+	free(picks);
+	sn_view_drop(v);
+	sn_set_drop(set);
+	remove_dir();
+}
+
 int main(void)
 {
 	if (sodium_init() < 0)
 		return 111;
 	ranks();
+	ties();
 	records();
 	history();
 	outlives();
