@@ -97,6 +97,11 @@ $(B)/%.o: %.c Makefile | $(SETUP)
 %_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
 %_avx512.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
 
+ifeq ($(ARCH),x86_64)
+# AVX-512 sources once more, by way of AVX2 (SIMDe)
+$(B)/tests/unit/kernels_simde.o: ALL_CFLAGS += -mavx2 -mfma -mf16c -Wno-psabi
+endif
+
 LINK = $(Q)mkdir -p $(@D) && echo '  LINK $@' && $(CC) $(ALL_CFLAGS) -o $@ $(filter %.o,$^) $(B)/lib/libsn.a $(ALL_LDFLAGS) $(LIBS)
 
 $(B)/bin/%: $(B)/cmd/%.o $(B)/lib/libsn.a

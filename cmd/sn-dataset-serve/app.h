@@ -28,6 +28,12 @@ struct app {
 
 extern struct app app;
 
+/* ---- fresh.c ---- */
+
+void watch_datasets(void);
+void refresh_datasets(void);    /* before an answer: what has been sealed by now is seen */
+void reread_datasets(void);     /* whatever the watch says */
+
 /* ---- routes.c ---- */
 
 enum { ROUTE_FREE = 1 /* not limited, no key asked for */ };
@@ -47,7 +53,6 @@ struct ask {
 };
 void request_done(struct sn_http_req *r, void *arg);
 struct sn_dataset *dataset_named(const char *name);
-void refresh_dataset(struct sn_dataset *d);
 bool is_open(void);
 /* The part of admission that answers for a second dataset: may this client read it? */
 bool may_read(struct sn_http_req *r, const struct ask *a, const char *name);

@@ -131,7 +131,7 @@ static bool take_snapshot(struct sn_http_req *r, struct want *w, struct sn_datas
 	uint8_t id[SN_DIGEST];
 	struct sn_err e = { 0 };
 
-	refresh_dataset(d);
+	refresh_datasets();
 	if (!text) {
 		w->view = sn_dataset_newest(d);
 		return true;
@@ -342,7 +342,7 @@ void get_dataset(struct sn_http_req *r, void *arg)
 	    !take_u64(r, "limit", 1, MAX_PICKS, 4096, &w.sample.n) || !take_recent(r, &w) ||
 	    !take_window(r, &w) || !take_seed(r, &w, sn_dataset_name(d), sn_uri_param(&r->uri, last)))
 		return;
-	refresh_dataset(d);
+	refresh_datasets();
 	if (sn_dataset_before(d, hour, &w.view, &e) < 0) {
 		send_failure(r, SN_ENO, &e);
 		return;

@@ -113,18 +113,18 @@ static void find_cache_dir(char **dir)
 
 static void on_reload(void *arg)
 {
-	for (size_t i = 0; i < app.nsets; i++)
-		refresh_dataset(app.set[i]);
+	reread_datasets();
 	sn_info("reloaded");
 }
 
-/* Once a second: news for the log, said when they begin and when they end. */
+/* Once a second.  News for the log are said when they begin and when they end. */
 static void on_tick(void *arg)
 {
 	static bool stale;
 	struct sn_err e = { 0 };
 	bool now = sn_gate_health(app.gate, &e) < 0;
 
+	reread_datasets();
 	if (now && !stale)
 		sn_warn("%s; the keys known last stay in force", e.msg);
 	else if (stale && !now)
@@ -176,6 +176,7 @@ static int run(int argc, char **argv, struct sn_err *e)
 	if (rc == 0)
 		rc = open_gate(&l, e);
 	if (rc == 0) {
+		watch_datasets();
 		find_cache_dir(&dir);
 		rc = serve(&l, dir, e);
 	}

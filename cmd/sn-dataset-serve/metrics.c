@@ -108,11 +108,19 @@ static void head(struct sn_buf *b, const char *name, const char *type, const cha
 	sn_buf_fmt(b, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
+static void number(struct sn_buf *b, double v)
+{
+	if (v >= 0 && v < 9007199254740992.0 && v == (double)(uint64_t)v)
+		sn_buf_fmt(b, "%llu", (unsigned long long)v);
+	else
+		sn_buf_double(b, v);
+}
+
 static void one(struct sn_buf *b, const char *name, const char *type, const char *help, double v)
 {
 	head(b, name, type, help);
 	sn_buf_fmt(b, "%s ", name);
-	sn_buf_double(b, v);
+	number(b, v);
 	sn_buf_chr(b, '\n');
 }
 
@@ -236,7 +244,7 @@ static void dataset_line(struct sn_buf *b, const char *metric, const char *name,
 	sn_buf_fmt(b, "%s{dataset=", metric);
 	label(b, name);
 	sn_buf_str(b, "} ");
-	sn_buf_double(b, v);
+	number(b, v);
 	sn_buf_chr(b, '\n');
 }
 
@@ -299,8 +307,7 @@ void get_metrics(struct sn_http_req *r, void *arg)
 		sn_http_error(r, 401, "no_key", "metrics are for this machine and for keys of group " OPS);
 		return;
 	}
-	for (size_t i = 0; i < app.nsets; i++)
-		refresh_dataset(app.set[i]);
+	refresh_datasets();
 	request_lines(&b);
 	latency_lines(&b);
 	server_lines(&b);

@@ -117,7 +117,8 @@ static bool admit(struct sn_http_req *r, struct ask *a, const char *dataset)
 		limit_fields(r, &d);
 		return true;
 	}
-	metrics_refused(refusals[d.kind].why);
+	metrics_refused(d.kind == SN_GATE_LIMITED && d.limit.blocked ? REFUSED_BLOCKED :
+		refusals[d.kind].why);
 	if (d.kind == SN_GATE_LIMITED) {
 		refuse_limited(r, &d);
 	} else if (d.kind == SN_GATE_FORBIDDEN) {
@@ -225,15 +226,6 @@ static void describe(struct sn_buf *b, struct sn_dataset *d)
 	sn_view_drop(v);
 }
 
-void refresh_dataset(struct sn_dataset *d)
-{
-	struct sn_err e = { 0 };
-
-	/* what is known goes on being served; the operator hears of it */
-	if (sn_dataset_refresh(d, NULL, &e) < 0)
-		sn_info("%s", e.msg);
-}
-
 static void send_json(struct sn_http_req *r, struct sn_buf *b)
 {
 	struct sn_err e = { 0 };
@@ -251,11 +243,11 @@ static void get_datasets(struct sn_http_req *r, void *arg)
 	struct sn_buf b = SN_BUF_INIT;
 	bool some = false;
 
+	refresh_datasets();
 	sn_buf_str(&b, "{\"datasets\":[");
 	for (size_t i = 0; i < app.nsets; i++) {
 		if (!may_read(r, r->state, sn_dataset_name(app.set[i])))
 			continue;
-		refresh_dataset(app.set[i]);
 		if (some)
 			sn_buf_chr(&b, ',');
 		describe(&b, app.set[i]);
@@ -274,7 +266,7 @@ static void get_one(struct sn_http_req *r, void *arg)
 		sn_http_error(r, 404, "no_dataset", "no dataset \"%s\" here", r->uri.seg[2]);
 		return;
 	}
-	refresh_dataset(d);
+	refresh_datasets();
 	describe(&b, d);
 	sn_buf_chr(&b, '\n');
 	send_json(r, &b);

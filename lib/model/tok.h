@@ -153,7 +153,7 @@ struct sn_tokenizer {
 	bool nfc;
 	struct sn_step step[SN_TOK_MAX_STEPS];
 	unsigned n_steps;
-	bool byte_level;                /* while reading: the last step has been seen */
+	bool byte_level, templated;     /* while reading: these have been seen */
 	struct sn_added *added;         /* as the file has them; text is the vocabulary's */
 	size_t n_added, added_cap;
 	int64_t max_added;
@@ -191,7 +191,7 @@ int sn_tok_byte_level(struct sn_tokenizer *t, bool add_prefix_space, bool use_re
 int sn_tok_add_token(struct sn_tokenizer *t, const struct sn_added *a, int64_t id,
 	const char *name, struct sn_err *e);
 int sn_tok_seal(struct sn_tokenizer *t, const char *name, struct sn_err *e);
-/* Put one more id around a text, outside of those that are there. */
+/* Put one more id in front of a text or behind it, outside of those that are there. */
 int sn_tok_around(struct sn_tokenizer *t, bool front, uint64_t id, const char *name,
 	struct sn_err *e);
 

@@ -448,7 +448,7 @@ static int template_piece(const json_t *piece, const json_t *tokens, const json_
 	return 0;
 }
 
-/* What is before the text goes in front, from the inside out; then what is behind it. */
+/* What is before the text goes in front, last one first; then what is behind it. */
 static int read_template(struct sn_tokenizer *t, const json_t *o, const char *name,
 	struct sn_err *e)
 {
@@ -463,6 +463,9 @@ static int read_template(struct sn_tokenizer *t, const json_t *o, const char *na
 		rc = sn_json_obj(o, "special_tokens", SN_JSON_NEED, name, &tokens, e);
 	if (rc)
 		return rc;
+	if (t->templated)       /* the original stops here, too */
+		return sn_err(e, SN_ENO, "%s: a second TemplateProcessing is not supported", name);
+	t->templated = true;
 	n = json_array_size(single);
 	text = n;
 	for (size_t i = 0; i < n; i++) {

@@ -102,7 +102,16 @@ void sn_http_set(struct sn_http_req *pub, const char *name, const char *fmt, ...
 	int n;
 
 	va_start(ap, fmt);
-	n = vsnprintf(r->room + r->used, left, fmt, ap);
+	if (!strcmp(fmt, "%s")) {       /* most of them; printf is slow */
+		const char *value = va_arg(ap, const char *);
+		size_t len = strlen(value);
+
+		n = len < left ? (int)len : -1;
+		if (n >= 0)
+			memcpy(r->room + r->used, value, len + 1);
+	} else {
+		n = vsnprintf(r->room + r->used, left, fmt, ap);
+	}
 	va_end(ap);
 	if (n < 0 || (size_t)n >= left || n > 512 || r->nset == SN_HTTP_SET)
 		return;

@@ -8,7 +8,7 @@
 
 #include "net/server.h"
 
-#define SN_HTTP_HEADER_MAX (16 << 10)   /* bytes of a request's header */
+#define SN_HTTP_HEADER_MAX (8 << 10)    /* bytes of a request's header */
 #define SN_HTTP_FIELDS 64               /* fields in it */
 #define SN_HTTP_UPLOAD_MAX (64 << 10)   /* bytes of a body nobody reads */
 #define SN_HTTP_SET 16

@@ -29,7 +29,9 @@
 #include "util/log.h"
 
 #define SECOND ((int64_t)1000000000)
-#define CONN_MEMORY (32 << 10)  /* a header of SN_HTTP_HEADER_MAX, and the answer's */
+/* For a header of SN_HTTP_HEADER_MAX and the answer's.  libmicrohttpd clears all of it for
+ * each request, so more of it costs. */
+#define CONN_MEMORY (16 << 10)
 
 void sn_conn_phase(struct conn *c, enum phase p)
 {
@@ -175,6 +177,7 @@ void sn_http_signals(void)
 	blocked(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGXFSZ, &ignore, NULL);      /* a file at its limit is an error like another */
 }
 
 static unsigned conn_limit(unsigned want, unsigned spare)
@@ -221,6 +224,7 @@ static int daemon_start(struct daemon *d, unsigned threads, unsigned conns, stru
 		MHD_OPTION_URI_LOG_CALLBACK, on_uri, d,
 		MHD_OPTION_NOTIFY_COMPLETED, on_done, d,
 		MHD_OPTION_UNESCAPE_CALLBACK, no_unescape, NULL,
+		MHD_OPTION_STRICT_FOR_CLIENT, 1,
 		MHD_OPTION_CONNECTION_LIMIT, conns,
 		MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)(s->o.idle_ns / (uint64_t)SECOND) + 1,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONN_MEMORY,

@@ -58,7 +58,7 @@ struct sn_http_stats {
 };
 
 /* Start on these sockets (the listeners must outlive the server).  Blocks SIGTERM, SIGINT
- * and SIGHUP for the process and ignores SIGPIPE, so call it before making threads
+ * and SIGHUP for the process and ignores SIGPIPE and SIGXFSZ, so call it before making threads
  * or have the signals blocked by then: sn_http_signals(). */
 void sn_http_signals(void);
 int sn_http_start(struct sn_http **s, struct sn_listeners *l, const struct sn_http_opts *o,

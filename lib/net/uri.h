@@ -12,7 +12,7 @@
 
 #include "util/err.h"
 
-#define SN_URI_MAX 8192         /* bytes of a target */
+#define SN_URI_MAX 4096         /* bytes of a target */
 #define SN_URI_SEGMENTS 8
 #define SN_URI_PARAMS 24
 #define SN_URI_NAME 64          /* bytes of a parameter's name, decoded */

@@ -78,7 +78,7 @@ static void long_ones(void)
 	memset(text, 'a', sizeof(text) - 1);
 	text[0] = '/';
 	is_int(sn_uri_parse(&u, text, &e), SN_EUSE, "a target over the limit is refused");
-	is_str(e.msg, "target: longer than 8192 bytes", "and the limit named");
+	is_str(e.msg, "target: longer than 4096 bytes", "and the limit named");
 	text[SN_URI_VALUE + 2] = 0;
 	is_int(sn_uri_parse(&u, text, &e), SN_EUSE, "a segment over the limit is refused");
 	text[SN_URI_VALUE + 1] = 0;

@@ -26,7 +26,7 @@
 enum {
 	SN_ROW_BLOCK = 192,             /* tokens of a matmul item */
 	SN_PANEL_BLOCK = 8,             /* panels of a matmul item */
-	SN_DEPTH_BLOCK = 320,           /* k of one pass over a panel, at most */
+	SN_DEPTH_BLOCK = 576,           /* k of one pass over a panel, at most */
 	SN_QUERY_BLOCK = 96,            /* queries of an attention item, at most */
 	SN_LOGIT_ROWS = 96,             /* positions of a logits item, at most */
 	SN_PACK_DEPTH = 256,            /* k widened at once */
@@ -90,6 +90,8 @@ void sn_cpu_release(struct sn_cpu *c);
 int sn_cpu_run(struct sn_cpu *c, const struct sn_seq *seqs, size_t n,
 	void (*tick)(void *arg, uint64_t fma), void *arg, struct sn_err *e);
 
+/* Memory, positions, items of a group: the first step of sn_cpu_run. */
+int sn_cpu_plan(struct sn_cpu *c, const struct sn_seq *seqs, size_t n, struct sn_err *e);
 /* Multiply-adds that one layer asks for. */
 uint64_t sn_cpu_layer_fma(const struct sn_config *f, const struct sn_seq *seqs, size_t n);
 

@@ -147,10 +147,14 @@ static void clear_spare(struct sn_cpu *c)
 	memset(c->big + c->tokens * s->ldb, 0, (SN_SPARE_ROWS + 1) * s->ldb * sizeof(float));
 }
 
-static int plan(struct sn_cpu *c, struct sn_err *e)
+int sn_cpu_plan(struct sn_cpu *c, const struct sn_seq *seqs, size_t n, struct sn_err *e)
 {
 	size_t at = 0, longest = 0;
 	int rc;
+
+	c->seqs = seqs;
+	c->n_seqs = n;
+	atomic_store(&c->bad_seq, SIZE_MAX);
 
 	c->tokens = c->scored = c->chunks = 0;
 	for (size_t i = 0; i < c->n_seqs; i++) {
@@ -344,13 +348,10 @@ int sn_cpu_run(struct sn_cpu *c, const struct sn_seq *seqs, size_t n,
 	uint64_t each;
 	int rc;
 
-	c->seqs = seqs;
-	c->n_seqs = n;
 	c->tick = tick;
 	c->tick_arg = arg;
-	atomic_store(&c->bad_seq, SIZE_MAX);
 	atomic_store(&c->bad_part, 1);
-	if ((rc = plan(c, e)))
+	if ((rc = sn_cpu_plan(c, seqs, n, e)))
 		return rc;
 	each = sn_cpu_layer_fma(f, seqs, n);
 	each_token(c, embed_item);

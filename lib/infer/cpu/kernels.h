@@ -161,10 +161,20 @@ static int norm(const float *x, const float *w, size_t n, float eps, float *y)
 	return isfinite(ss) && isfinite(r);
 }
 
-static void add(float *dst, const float *c, size_t n)
+static void put(const float *t, float *dst, size_t ldd)
 {
-	for (size_t i = 0; i < n; i += VW)
-		v_store(dst + i, v_add(v_load(dst + i), v_load(c + i)));
+	for (size_t i = 0; i < MR; i++, t += NR, dst += ldd) {
+		v_store(dst, v_load(t));
+		v_store(dst + VW, v_load(t + VW));
+	}
+}
+
+static void add(const float *t, float *dst, size_t ldd)
+{
+	for (size_t i = 0; i < MR; i++, t += NR, dst += ldd) {
+		v_store(dst, v_add(v_load(dst), v_load(t)));
+		v_store(dst + VW, v_add(v_load(dst + VW), v_load(t + VW)));
+	}
 }
 
 static void swiglu(float *dst, const float *g, const float *u, size_t n)
@@ -304,7 +314,8 @@ static int logits(const float *z, size_t n, uint32_t id0, float *m, float *l, fl
 
 #define TABLE2(n) const struct sn_ops sn_ops_##n = { \
 	.name = #n, .mr = MR, .nr = NR, .usable = USABLE, \
-	.tile = tile, .row = row, .pack = pack, .norm = norm, .add = add, .swiglu = swiglu, \
+	.tile = tile, .row = row, .pack = pack, \
+	.norm = norm, .put = put, .add = add, .swiglu = swiglu, \
 	.rope = rope, .softmax = softmax, .scale = scale, .divide = divide, .logits = logits, \
 }
 #define TABLE(n) TABLE2(n)

@@ -45,13 +45,15 @@ static inline V v_where_minus(V x, V a, V b)
 
 static inline V v_pow2(V p, V t)
 {
-	__m512i bias = _mm512_set1_epi32(127), k, half;
+	__m512i k, half;
 
 	k = _mm512_sub_epi32(_mm512_castps_si512(t), _mm512_castps_si512(v_set(0x1.8p+23f)));
-	half = _mm512_srai_epi32(k, 1);
+	/* k >> 1 by a shift of unsigned numbers, |k| < 256 */
+	half = _mm512_sub_epi32(_mm512_srli_epi32(_mm512_add_epi32(k, _mm512_set1_epi32(256)), 1),
+		_mm512_set1_epi32(128));
 	k = _mm512_sub_epi32(k, half);
-	half = _mm512_slli_epi32(_mm512_add_epi32(half, bias), 23);
-	k = _mm512_slli_epi32(_mm512_add_epi32(k, bias), 23);
+	half = _mm512_slli_epi32(_mm512_add_epi32(half, _mm512_set1_epi32(127)), 23);
+	k = _mm512_slli_epi32(_mm512_add_epi32(k, _mm512_set1_epi32(127)), 23);
 	return v_mul(v_mul(p, _mm512_castsi512_ps(half)), _mm512_castsi512_ps(k));
 }
 

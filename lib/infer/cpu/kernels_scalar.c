@@ -6,7 +6,9 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef NAME
 #define NAME scalar
+#endif
 #define USABLE usable
 #define VW 8
 #define MR 6

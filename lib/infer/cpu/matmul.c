@@ -145,21 +145,14 @@ size_t sn_cpu_depth(size_t k)
 }
 
 /* A finished tile (for SwiGLU the gate's is before it) goes to its place. */
-static void finish(const struct multiply *w, size_t panel, size_t row, float *tile)
+static void finish(const struct multiply *w, float *dst, float *tile)
 {
 	const struct sn_ops *ops = w->c->ops;
-	const struct sn_matmul *m = w->m;
-	size_t nr = ops->nr, size = ops->mr * nr;
-	float *dst = m->dst + row * m->ldd + locate(m, panel, nr).col;
+	size_t size = ops->mr * ops->nr;
 
-	if (m->epilogue == SN_SWIGLU)
+	if (w->m->epilogue == SN_SWIGLU)
 		ops->swiglu(tile, tile - size, tile, size);
-	for (size_t i = 0; i < ops->mr; i++) {
-		if (m->epilogue == SN_ADD)
-			ops->add(dst + i * m->ldd, tile + i * nr, nr);
-		else
-			memcpy(dst + i * m->ldd, tile + i * nr, nr * sizeof(float));
-	}
+	(w->m->epilogue == SN_ADD ? ops->add : ops->put)(tile, dst, w->m->ldd);
 }
 
 static void multiply_item(void *arg, size_t item, unsigned worker)
@@ -181,6 +174,7 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 
 		for (size_t p = p0; p < p0 + count; p++) {
 			const float *panel = w->c->panels + (p * w->k + k) * nr;
+			float *dst = m->dst + row0 * m->ldd + locate(m, w->first + p, nr).col;
 
 			for (size_t i = 0; i < rows; i += ops->mr) {
 				/* gate's and up's tiles next to each other */
@@ -191,7 +185,7 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 				ops->tile(m->a + (row0 + i) * m->lda + k, m->lda, panel, n,
 					tile, nr, k > 0);
 				if (k + n == w->k && (m->epilogue != SN_SWIGLU || p % 2))
-					finish(w, w->first + p, row0 + i, tile);
+					finish(w, dst + i * m->ldd, tile);
 			}
 		}
 	}

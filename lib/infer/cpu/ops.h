@@ -37,8 +37,10 @@ struct sn_ops {
 
 	/* y = RMSNorm(x) * w; x, w and y padded, with zeros in x and w.  Whether finite. */
 	int (*norm)(const float *x, const float *w, size_t n, float eps, float *y);
-	/* dst += c, and dst = swiglu(g, u): n a multiple of nr */
-	void (*add)(float *dst, const float *c, size_t n);
+	/* A tile [mr][nr] to its place, or added to what is there: dst is mr rows, ldd apart. */
+	void (*put)(const float *tile, float *dst, size_t ldd);
+	void (*add)(const float *tile, float *dst, size_t ldd);
+	/* n a multiple of nr */
 	void (*swiglu)(float *dst, const float *g, const float *u, size_t n);
 	void (*rope)(float *x, const float *cos, const float *sin, size_t half);
 
