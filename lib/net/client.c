@@ -145,8 +145,11 @@ static int judge_curl(const char *url, CURLcode rc, const struct call *c, const 
 	case CURLE_OPERATION_TIMEDOUT:
 		return sn_err(e, SN_ETIME, "%s: timed out", url);
 	case CURLE_URL_MALFORMAT:
-	case CURLE_UNSUPPORTED_PROTOCOL:
 		return sn_err(e, SN_EUSE, "%s: not a URL that can be fetched", url);
+	case CURLE_UNSUPPORTED_PROTOCOL:        /* of a redirect, or no HTTP/1 in the answer */
+		return c->got.status ?
+			sn_err(e, SN_ENO, "%s: redirected to what cannot be fetched", url) :
+			sn_err(e, SN_ETEMP, "%s: the answer is not HTTP", url);
 	case CURLE_TOO_MANY_REDIRECTS:
 		return sn_err(e, SN_ENO, "%s: redirected too often", url);
 	default:
@@ -196,6 +199,8 @@ int sn_http_get(const char *url, const struct sn_http_get *opts, struct sn_buf *
 	CURL *h;
 	int ret;
 
+	if (!sn_http_is_url(url))
+		return sn_err(e, SN_EUSE, "%s: not a URL that can be fetched", url);
 	pthread_once(&once, global_init);
 	h = curl_easy_init();
 	if (!h)

@@ -11,9 +11,9 @@ port=$(free_port)
 bg sn-dataset-serve -q -l unix:sock -l "127.0.0.1:$port" demo secret
 pid=$!
 # ask PATH [KEY]: status, code and chosen fields on one line
-ask() { curl -s -o body -D head --max-time 20 --unix-socket sock "http://x/$1" ${2:+-H "Authorization: Bearer $2"}
-	tr -d '\r' <head | awk 'NR == 1 { printf "%s", $2 } tolower($1) == "x-error-code:" { printf " %s", $2 } END { print "" }'; }
-field() { tr -d '\r' <head | sed -n "s/^$1: //Ip"; }
+ask() { curl -s -o body -D hdr --max-time 20 --unix-socket sock "http://x/$1" ${2:+-H "Authorization: Bearer $2"}
+	tr -d '\r' <hdr | awk 'NR == 1 { printf "%s", $2 } tolower($1) == "x-error-code:" { printf " %s", $2 } END { print "" }'; }
+field() { tr -d '\r' <hdr | sed -n "s/^$1: //Ip"; }
 wait_for 10 ask hc
 s='v1/datasets/demo/sample?start=20250101&end=20250131&n=3'
 
@@ -36,7 +36,7 @@ is_closed() { [ "$(ask "$s")" = "401 no_key" ]; }
 ok "with the first group it closes, within a second" wait_for 2 is_closed
 is "no key" "$(ask "$s")" "401 no_key"
 is "WWW-Authenticate" "$(field www-authenticate)" 'Bearer realm="sn"'
-is "a wrong key" "$(ask "$s" "$(echo "$k" | tr a-z b-za)")" "401 wrong_key"
+is "a wrong key" "$(ask "$s" "$(echo "$k" | tr abcdefgh bcdefgha)")" "401 wrong_key"
 like "WWW-Authenticate says what is wrong" "$(field www-authenticate)" 'Bearer realm="sn", error="invalid_token", error_description="*"'
 is "nonsense for a key" "$(ask "$s" nonsense)" "401 wrong_key"
 is "an empty key" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 9 --unix-socket sock -H 'Authorization: Bearer ' "http://x/$s")" 401
@@ -61,7 +61,7 @@ is "the first" "$(ask "$s" "$other")" 200
 is "RateLimit-Policy" "$(field ratelimit-policy)" '"sn11";q=3;w=3600'
 is "RateLimit" "$(field ratelimit)" '"sn11";r=2;t=1200'
 t=$(field etag)
-is "the second, a 304, counts too" "$(curl -s -o /dev/null -D head -w '%{http_code}' --max-time 9 --unix-socket sock \
+is "the second, a 304, counts too" "$(curl -s -o /dev/null -D hdr -w '%{http_code}' --max-time 9 --unix-socket sock \
 	-H "Authorization: Bearer $other" -H "If-None-Match: $t" "http://x/$s")" 304
 like "and says so" "$(field ratelimit)" '"sn11";r=1;t=2[34]*'
 is "the third: the list has but what it may read" "$(ask v1/datasets "$other") $(json body '[x["name"] for x in d["datasets"]]')" '200 ["demo"]'

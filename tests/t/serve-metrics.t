@@ -6,7 +6,7 @@ mkdir odd
 sn-dataset pack 'odd/a "b" \c' <"$data/demo.jsonl" >/dev/null || exit 111
 sn-dataset pack demo <"$data/demo.jsonl" >/dev/null || exit 111
 bg sn-dataset-serve -q -l unix:sock demo 'odd/a "b" \c'
-ask() { curl -s -o body -D head --max-time 20 --unix-socket sock "http://x/$1"; }
+ask() { curl -s -o body -D hdr --max-time 20 --unix-socket sock "http://x/$1"; }
 wait_for 10 ask hc
 s='v1/datasets/demo/sample?start=20241201&end=20250131'
 ask "$s&n=3"
@@ -17,7 +17,7 @@ ask nothing
 ask "$s&n=0"
 curl -sI --max-time 20 --unix-socket sock "http://x/$s&n=3" >/dev/null
 ask metrics
-is "its type" "$(tr -d '\r' <head | sed -n 's/^Content-Type: //Ip')" "text/plain; version=0.0.4; charset=utf-8"
+is "its type" "$(tr -d '\r' <hdr | sed -n 's/^Content-Type: //Ip')" "text/plain; version=0.0.4; charset=utf-8"
 python3 - "$size" <<'P'
 import math, re, sys
 n, size = 0, int(sys.argv[1])

@@ -1,6 +1,7 @@
 #!/bin/sh
 # sn-dataset-serve's ways in and out: LISTEN_FDS, --inetd, --listen; what is refused at the
 # start; READY and STOPPING; sockets that are replaced, left alone and removed.
+# shellcheck disable=SC2086 # $serve is a command and its option
 . "$(dirname "$0")/lib.sh"
 
 sn-dataset pack demo <"$data/demo.jsonl" >/dev/null || exit 111
