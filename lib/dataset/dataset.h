@@ -8,7 +8,7 @@
  *
  *	sn_dataset_open(&d, dir, e);
  *	... per request:
- *	sn_dataset_refresh(d, NULL, e);           (one stat() when nothing is new)
+ *	sn_dataset_refresh(d, NULL, e);           (HEAD is read, 96 bytes)
  *	v = sn_dataset_newest(d);
  *	sn_view_sample(v, &how, &picks, &n, e);
  *	for each: sn_reader_get(r, v, picks[i].row, &p, &len, e);
@@ -63,7 +63,8 @@ int sn_dataset_refresh(struct sn_dataset *d, bool *changed, struct sn_err *e);
 
 /* ---- snapshots: each call returns a view to sn_view_drop(), as of the last refresh ---- */
 
-/* The newest; of an empty dataset, a view of snapshot number 0 with no rows. */
+/* The newest; of an empty dataset, a view of snapshot number 0 with no rows.  NULL when
+ * out of memory. */
 struct sn_view *sn_dataset_newest(struct sn_dataset *d);
 /* By id; SN_ENO when there is none such. */
 int sn_dataset_find(struct sn_dataset *d, const uint8_t id[SN_DIGEST], struct sn_view **v,

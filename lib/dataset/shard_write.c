@@ -1,6 +1,6 @@
 /*
  * Writing a shard.  How records are cut into frames was measured on 997 conversations
- * (2.5 kB each; EPYC with AVX-512, zstd 1.5.4, level 3, dictionary trained on one half
+ * (2.5 kB each; AMD EPYC, zstd 1.5.4, level 3, dictionary trained on one half
  * and judged on the other):
  *
  *	a frame holds         bytes/record   pack     one random read
