@@ -12,9 +12,13 @@
  *   v_minus_abs(x)       the sign bit set
  *   v_where_minus(x, a, b)  a where the sign bit of x is set, else b
  *   v_any_gt(a, b)       whether a > b in any lane
+ *   v_all_zero(x)        whether all are +0 or -0; a NaN is not
+ *   v_highest(x)         the highest lane
+ *   v_fold(lanes)        lanes of LV vectors added up by +8, +4, +2, +1
  *   transpose8(w, ldw, out, ldo)  out[j][i] = w[i][j], 8 by 8
  *
- * Lanes of the page's 16-lane sums are LV vectors; VW is never more than 16.
+ * Lanes of the page's 16-lane sums are LV = 16 / VW vectors.  Checks for what is not
+ * finite gather x * 0, which is a zero for finite x and a NaN for others.
  */
 #include <float.h>
 #include <math.h>
@@ -25,7 +29,7 @@
 #include "infer/elem_table.h"
 #include "infer/numerics.h"
 
-enum { NR = 2 * VW, LV = SN_LANES / VW };
+enum { NR = 2 * VW };
 
 static inline V v_exp(V x)
 {
@@ -50,41 +54,6 @@ static inline V v_sigmoid(V x)
 	V e = v_exp(v_minus_abs(x));
 
 	return v_div(v_where_minus(x, e, v_set(1.0f)), v_add(v_set(1.0f), e));
-}
-
-/* Checks gather x * 0, which is a zero for finite x and a NaN for others. */
-static inline int all_zero(V check)
-{
-	float f[VW];
-	int zero = 1;
-
-	v_store(f, check);
-	for (int i = 0; i < VW; i++)
-		zero &= f[i] == 0;
-	return zero;
-}
-
-static inline float combine(const V lanes[LV])
-{
-	float f[SN_LANES];
-
-	for (int v = 0; v < LV; v++)
-		v_store(f + v * VW, lanes[v]);
-	for (int step = SN_LANES / 2; step; step /= 2)
-		for (int i = 0; i < step; i++)
-			f[i] += f[i + step];
-	return f[0];
-}
-
-static inline float highest(V x)
-{
-	float f[VW];
-
-	v_store(f, x);
-	for (int step = VW / 2; step; step /= 2)
-		for (int i = 0; i < step; i++)
-			f[i] = f[i + step] > f[i] ? f[i + step] : f[i];
-	return f[0];
 }
 
 static void tile(const float *a, size_t lda, const float *b, size_t k, float *c, size_t ldc,
@@ -138,7 +107,7 @@ static int pack(const float *w, size_t ldw, size_t k, float *panel)
 			panel[j * NR + i] = w[i * ldw + j];
 	for (size_t i = 0; i < k * NR; i += VW)
 		check = v_fma(v_load(panel + i), v_zero(), check);
-	return all_zero(check);
+	return v_all_zero(check);
 }
 
 static int norm(const float *x, const float *w, size_t n, float eps, float *y)
@@ -154,7 +123,7 @@ static int norm(const float *x, const float *w, size_t n, float eps, float *y)
 
 			lanes[v] = v_fma(a, a, lanes[v]);
 		}
-	ss = combine(lanes);
+	ss = v_fold(lanes);
 	r = 1.0f / sqrtf(ss / (float)n + eps);
 	for (size_t i = 0; i < n; i += VW)
 		v_store(y + i, v_mul(v_mul(v_load(x + i), v_set(r)), v_load(w + i)));
@@ -223,9 +192,9 @@ static int softmax(float *s, unsigned n, float scale_by, float *m, float *l, flo
 		check = v_fma(x, v_zero(), check);
 		top = v_max(x, top);
 	}
-	if (!all_zero(check))
+	if (!v_all_zero(check))
 		return 0;
-	high = highest(top);
+	high = v_highest(top);
 	top = v_set(high);
 	for (unsigned j = 0; j < SN_KEY_BLOCK; j += VW)
 		v_store(s + j, v_exp(v_sub(v_load(s + j), top)));
@@ -237,7 +206,7 @@ static int softmax(float *s, unsigned n, float scale_by, float *m, float *l, flo
 		for (int v = 0; v < LV; v++)
 			lanes[v] = v_add(lanes[v], v_load(s + j + v * VW));
 	*c = first ? 0 : high == *m ? 1 : sn_expf(*m - high);
-	*l = __builtin_fmaf(*l, *c, combine(lanes));
+	*l = __builtin_fmaf(*l, *c, v_fold(lanes));
 	*m = high;
 	return 1;
 }
@@ -289,9 +258,9 @@ static int logits(const float *z, size_t n, uint32_t id0, float *m, float *l, fl
 				if (z[j] > top[SN_TOP - 1])
 					top_ten(top, top_id, z[j], id0 + (uint32_t)j);
 	}
-	if (!all_zero(check))
+	if (!v_all_zero(check))
 		return 0;
-	peak = highest(high);
+	peak = v_highest(high);
 	for (int v = 0; v < LV; v++)
 		lanes[v] = v_zero();
 	for (size_t i = 0; i < whole; i += SN_LANES)
@@ -307,7 +276,7 @@ static int logits(const float *z, size_t n, uint32_t id0, float *m, float *l, fl
 			lanes[v] = v_add(lanes[v], v_load(p + v * VW));
 	}
 	c = *m == -INFINITY ? 0 : sn_expf(*m - peak);
-	*l = __builtin_fmaf(*l, c, combine(lanes));
+	*l = __builtin_fmaf(*l, c, v_fold(lanes));
 	*m = peak;
 	return 1;
 }

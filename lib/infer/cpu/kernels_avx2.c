@@ -2,12 +2,13 @@
 #include <immintrin.h>
 #include <stddef.h>
 
-#include "infer/cpu/transpose_x86.h"
+#include "infer/cpu/x86.h"
 
 #define NAME avx2
 #define USABLE usable
 #define V __m256
 #define VW 8
+#define LV 2
 #define MR 6
 #define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
@@ -36,6 +37,21 @@ static inline V v_pow2(V p, V t)
 	half = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
 	k = _mm256_slli_epi32(_mm256_add_epi32(k, bias), 23);
 	return v_mul(v_mul(p, _mm256_castsi256_ps(half)), _mm256_castsi256_ps(k));
+}
+
+static inline int v_all_zero(V x)
+{
+	return !_mm256_movemask_ps(_mm256_cmp_ps(x, v_zero(), _CMP_NEQ_UQ));
+}
+
+static inline float v_highest(V x)
+{
+	return highest4(_mm_max_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1)));
+}
+
+static inline float v_fold(const V lanes[LV])
+{
+	return fold8(v_add(lanes[0], lanes[1]));
 }
 
 static int usable(void)

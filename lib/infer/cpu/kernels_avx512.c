@@ -8,7 +8,7 @@
 #endif
 #include <stddef.h>
 
-#include "infer/cpu/transpose_x86.h"
+#include "infer/cpu/x86.h"
 
 #ifndef NAME
 #define NAME avx512
@@ -16,6 +16,7 @@
 #define USABLE usable
 #define V __m512
 #define VW 16
+#define LV 1
 #define MR 12
 #define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(10) X(11)
 
@@ -55,6 +56,28 @@ static inline V v_pow2(V p, V t)
 	half = _mm512_slli_epi32(_mm512_add_epi32(half, _mm512_set1_epi32(127)), 23);
 	k = _mm512_slli_epi32(_mm512_add_epi32(k, _mm512_set1_epi32(127)), 23);
 	return v_mul(v_mul(p, _mm512_castsi512_ps(half)), _mm512_castsi512_ps(k));
+}
+
+static inline __m256 upper(V x)
+{
+	return _mm256_castpd_ps(_mm512_extractf64x4_pd(_mm512_castps_pd(x), 1));
+}
+
+static inline int v_all_zero(V x)
+{
+	return _mm512_cmp_ps_mask(x, v_zero(), _CMP_NEQ_UQ) == 0;
+}
+
+static inline float v_highest(V x)
+{
+	__m256 h = _mm256_max_ps(_mm512_castps512_ps256(x), upper(x));
+
+	return highest4(_mm_max_ps(_mm256_castps256_ps128(h), _mm256_extractf128_ps(h, 1)));
+}
+
+static inline float v_fold(const V lanes[LV])
+{
+	return fold8(_mm256_add_ps(_mm512_castps512_ps256(lanes[0]), upper(lanes[0])));
 }
 
 static int usable(void)

@@ -11,6 +11,7 @@
 #endif
 #define USABLE usable
 #define VW 8
+#define LV 2
 #define MR 6
 #define ROWS(X) X(0) X(1) X(2) X(3) X(4) X(5)
 
@@ -109,6 +110,32 @@ static inline int v_any_gt(V a, V b)
 
 	EACH(i) any |= a.f[i] > b.f[i];
 	return any;
+}
+
+static inline int v_all_zero(V x)
+{
+	int zero = 1;
+
+	EACH(i) zero &= x.f[i] == 0;
+	return zero;
+}
+
+static inline float v_highest(V x)
+{
+	for (int step = VW / 2; step; step /= 2)
+		for (int i = 0; i < step; i++)
+			x.f[i] = x.f[i + step] > x.f[i] ? x.f[i + step] : x.f[i];
+	return x.f[0];
+}
+
+static inline float v_fold(const V lanes[LV])
+{
+	V x = v_add(lanes[0], lanes[1]);
+
+	for (int step = VW / 2; step; step /= 2)
+		for (int i = 0; i < step; i++)
+			x.f[i] += x.f[i + step];
+	return x.f[0];
 }
 
 static inline void transpose8(const float *w, size_t ldw, float *out, size_t ldo)

@@ -160,7 +160,7 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 	const struct multiply *w = arg;
 	const struct sn_ops *ops = w->c->ops;
 	const struct sn_matmul *m = w->m;
-	size_t nr = ops->nr, size = ops->mr * nr;
+	size_t nr = ops->nr, size = ops->mr * nr, tiles;
 	size_t row0 = item / w->panel_blocks * w->rows, rows = w->c->tokens - row0;
 	size_t p0 = item % w->panel_blocks * SN_PANEL_BLOCK, count = w->count - p0;
 	float *scratch = w->c->scratch + worker * w->c->shape.scratch;
@@ -169,6 +169,7 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 		rows = w->rows;
 	if (count > SN_PANEL_BLOCK)
 		count = SN_PANEL_BLOCK;
+	tiles = (rows + ops->mr - 1) / ops->mr;
 	for (size_t k = 0; k < w->k; k += w->depth) {
 		size_t n = w->k - k < w->depth ? w->k - k : w->depth;
 
@@ -176,12 +177,10 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 			const float *panel = w->c->panels + (p * w->k + k) * nr;
 			float *dst = m->dst + row0 * m->ldd + locate(m, w->first + p, nr).col;
 
-			for (size_t i = 0; i < rows; i += ops->mr) {
-				/* gate's and up's tiles next to each other */
-				size_t slot = ((p - p0) / 2 * ((rows + ops->mr - 1) / ops->mr)
-					+ i / ops->mr) * 2 + p % 2;
-				float *tile = scratch + slot * size;
+			/* gate's and up's tiles are next to each other */
+			float *tile = scratch + ((p - p0) / 2 * tiles * 2 + p % 2) * size;
 
+			for (size_t i = 0; i < rows; i += ops->mr, tile += 2 * size) {
 				ops->tile(m->a + (row0 + i) * m->lda + k, m->lda, panel, n,
 					tile, nr, k > 0);
 				if (k + n == w->k && (m->epilogue != SN_SWIGLU || p % 2))

@@ -1,7 +1,23 @@
-/* An 8 by 8 transpose in AVX registers, for the x86 kernels. */
-#ifndef SN_INFER_CPU_TRANSPOSE_X86_H
-#define SN_INFER_CPU_TRANSPOSE_X86_H
+/* What the x86 kernels share, in AVX registers. */
+#ifndef SN_INFER_CPU_X86_H
+#define SN_INFER_CPU_X86_H
 
+static inline float highest4(__m128 x)
+{
+	x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+	return _mm_cvtss_f32(_mm_max_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+
+/* lane i += lane i + 4, then + 2, then + 1 */
+static inline float fold8(__m256 v)
+{
+	__m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+
+	x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+	return _mm_cvtss_f32(_mm_add_ss(x, _mm_shuffle_ps(x, x, 1)));
+}
+
+/* out[j][i] = w[i][j], 8 by 8 */
 static inline void transpose8(const float *w, size_t ldw, float *out, size_t ldo)
 {
 	__m256 r[8], t[8];
