@@ -36,7 +36,7 @@ int sn_ids_room(struct sn_ids *ids, size_t n, struct sn_err *e)
 	size_t cap = ids->cap ? ids->cap : 64;
 	uint32_t *v;
 
-	if (n <= ids->cap - ids->n)
+	if (ids->v && n <= ids->cap - ids->n)
 		return 0;
 	while (cap - ids->n < n)
 		cap *= 2;

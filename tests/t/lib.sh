@@ -31,10 +31,10 @@ trap cleanup EXIT
 trap 'exit 111' INT TERM HUP
 
 skip_all() { echo "1..0 # SKIP $*"; exit 0; }
-skip() { n=$((n + 1)); echo "ok $n - $1 # SKIP $2"; }
-pass() { n=$((n + 1)); echo "ok $n - $1"; }
+skip() { n=$((n + 1)); printf 'ok %s - %s # SKIP %s\n' $n "$1" "$2"; }
+pass() { n=$((n + 1)); printf 'ok %s - %s\n' $n "$1"; }
 diag() { printf '%s\n' "$*" | sed 's/^/# /'; }
-fail() { n=$((n + 1)); echo "not ok $n - $1"; [ $# -lt 2 ] || diag "$2"; }
+fail() { n=$((n + 1)); printf 'not ok %s - %s\n' $n "$1"; [ $# -lt 2 ] || diag "$2"; }
 
 # ok NAME COMMAND...: the command succeeds
 ok() { _name=$1; shift; if "$@"; then pass "$_name"; else fail "$_name" "failed: $*"; fi; }

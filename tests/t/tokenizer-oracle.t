@@ -14,7 +14,7 @@ for l in sys.stdin: print(*json.loads(l)["ids"])'; }
 oracle --gen "$count" >random
 head -n 3000 random >some
 if [ -f "$shared/data/conversations.jsonl" ]; then
-	python3 - "$shared/data/conversations.jsonl" >talk <<'E2'
+	python3 - "$shared/data/conversations.jsonl" >talk.ndjson <<'E2'
 import json, sys
 for line in open(sys.argv[1]):
     d = json.loads(line)
@@ -41,8 +41,8 @@ for m in "$data/tiny" "$gguf"; do
 	fi
 	oracle -m "$m" --vocab >vocab
 	compare "$name: every string of the vocabulary" "$m" vocab
-	if [ -f talk ]; then
-		compare "$name: the shared conversations" "$m" talk
+	if [ -f talk.ndjson ]; then
+		compare "$name: the shared conversations" "$m" talk.ndjson
 	else
 		skip "$name: the shared conversations" "no shared data"
 	fi
