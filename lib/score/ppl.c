@@ -66,7 +66,8 @@ static int extend(struct growing *g, struct sn_ids *full, size_t target, struct 
 /* Whether the first n ids of full are all of g's, so that one pass does both. */
 static bool begins_with(const struct sn_ids *full, size_t n, const struct growing *g)
 {
-	return n >= g->ids.n && !memcmp(full->v, g->ids.v, g->ids.n * sizeof(*full->v));
+	return !g->ids.n || (n >= g->ids.n &&
+		!memcmp(full->v, g->ids.v, g->ids.n * sizeof(*full->v)));
 }
 
 /* The target m[i] in its context m[0..i). */
