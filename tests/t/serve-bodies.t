@@ -16,7 +16,7 @@ get() { curl -s --max-time 20 --unix-socket sock "http://x/$1" ${2:+-H "$2"} ${3
 field() { f=$1; shift; curl -s -o /dev/null -D - --max-time 20 --unix-socket sock "http://x/$1" \
 	${2:+-H "$2"} ${3:+-H "$3"} | tr -d '\r' | grep -i "^$f: " | cut -d' ' -f2-; }
 code() { curl -s -o /dev/null -w '%{http_code}' --max-time 20 --unix-socket sock "http://x/$1" ${2:+-H "$2"} ${3:+-H "$3"}; }
-wait_for 10 get hc
+wait_for 10 get hc >/dev/null
 
 range='start=20241201&end=20250131'
 s=v1/datasets/demo/sample
@@ -157,7 +157,7 @@ is "none so old: the newest" "$(at $((t0 - 3600)))" "public, no-cache $new "
 # an empty dataset
 if sn-dataset pack void </dev/null >/dev/null 2>&1 && [ -d void ]; then
 	bg sn-dataset-serve -q -l unix:sock void
-	wait_for 10 get hc
+	wait_for 10 get hc >/dev/null
 	is "an empty dataset: no records" "$(get "v1/datasets/void/sample?$range" | wc -c) $(code "v1/datasets/void/sample?$range")" "0 200"
 	is "an empty dataset: /dataset" "$(get 'dataset?start_date=20250101&end_date=20250131')" '{"all_convos":[]}'
 	is "an empty dataset: rows" "$(get v1/datasets/void/rows)" '{"rows":[],"num_rows_total":0,"partial":false}'

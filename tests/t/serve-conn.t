@@ -18,7 +18,7 @@ sn-dataset-serve -q --header-timeout 2s --idle-timeout 3s -l unix:sock -l "127.0
 pid=$!
 pids="$pids $pid"
 ask() { curl -s --max-time 20 --unix-socket sock "http://x/$1"; }
-wait_for 10 ask hc
+wait_for 10 ask hc >/dev/null
 metric() { ask metrics | sed -n "s/^$1 //p"; }
 
 is "keep-alive: one connection for three requests" \
@@ -209,7 +209,7 @@ is "nothing was said" "$(cat log)" ""
 sn-dataset-serve -q --drain 200ms -l unix:sock big &
 pid=$!
 pids="$pids $pid"
-wait_for 10 ask hc
+wait_for 10 ask hc >/dev/null
 python3 - "$pid" <<'P'
 import os, signal, socket, sys, time
 s = socket.socket(socket.AF_UNIX)

@@ -14,7 +14,7 @@ pid=$!
 ask() { curl -s -o body -D hdr --max-time 20 --unix-socket sock "http://x/$1" ${2:+-H "Authorization: Bearer $2"}
 	tr -d '\r' <hdr | awk 'NR == 1 { printf "%s", $2 } tolower($1) == "x-error-code:" { printf " %s", $2 } END { print "" }'; }
 field() { tr -d '\r' <hdr | sed -n "s/^$1: //Ip"; }
-wait_for 10 ask hc
+wait_for 10 ask hc >/dev/null
 s='v1/datasets/demo/sample?start=20250101&end=20250131&n=3'
 
 is "no groups: open" "$(ask "$s")" 200

@@ -7,7 +7,7 @@ sn-dataset pack 'odd/a "b" \c' <"$data/demo.jsonl" >/dev/null || exit 111
 sn-dataset pack demo <"$data/demo.jsonl" >/dev/null || exit 111
 bg sn-dataset-serve -q -l unix:sock demo 'odd/a "b" \c'
 ask() { curl -s -o body -D hdr --max-time 20 --unix-socket sock "http://x/$1"; }
-wait_for 10 ask hc
+wait_for 10 ask hc >/dev/null
 s='v1/datasets/demo/sample?start=20241201&end=20250131'
 ask "$s&n=3"
 size=$(wc -c <body)
