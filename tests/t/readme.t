@@ -7,5 +7,5 @@ mkdir empty && cd empty || exit 111
 timeout 120 sh -e ../tour >../out 2>../err </dev/null
 is "it ends well" "$?" 0
 diag "$(tail -n 5 ../err)"
-like "the limit shows" "$(cat ../out)" "*atelimit*sn11*"
+like "the limit shows" "$(cat ../out)" "*RateLimit*sn11*"
 done_testing
