@@ -23,7 +23,7 @@
 #define NOTE_MAX 200
 
 static const char *db_file, *table_file, *group, *note = "", *expires, *datasets;
-static uint64_t interval, burst, weight;
+static uint64_t interval, burst;
 static bool no_limit;
 
 static int64_t now_sec(void)
@@ -76,7 +76,7 @@ static int open_table(struct sn_limit **l, bool need, struct sn_err *e)
 static int cmd_group_add(int argc, char **argv, struct sn_err *e)
 {
 	struct sn_group g = { .name = argv[0], .interval = interval, .burst = burst,
-		.weight = weight, .datasets = datasets, .created = now_sec() };
+		.weight = 1, .datasets = datasets, .created = now_sec() };
 	struct sn_limit *l = NULL;
 	struct sn_db *db = NULL;
 	int rc;
@@ -97,12 +97,12 @@ static int cmd_group_add(int argc, char **argv, struct sn_err *e)
 static int cmd_group_set(int argc, char **argv, struct sn_err *e)
 {
 	struct sn_group g = { .name = argv[0], .interval = interval, .burst = burst,
-		.weight = weight, .datasets = datasets };
+		.datasets = datasets };
 	struct sn_limit *l = NULL;
 	struct sn_db *db = NULL;
 	int rc;
 
-	if (!interval && !burst && !weight && !datasets && !no_limit)
+	if (!interval && !burst && !datasets && !no_limit)
 		return sn_err(e, SN_EUSE, "nothing to set");
 	if (no_limit && (interval || burst))
 		return sn_err(e, SN_EUSE, "--no-limit with --rate or --burst");
@@ -165,8 +165,7 @@ static int show_group(void *people, const struct sn_group *g, struct sn_err *e)
 			sn_buf_fmt(&b, " %8llu", (unsigned long long)g->burst);
 		else
 			sn_buf_fmt(&b, " %8s", "-");
-		sn_buf_fmt(&b, " %7llu %6lld  %s", (unsigned long long)g->weight, (long long)g->keys,
-			*g->datasets ? g->datasets : "all");
+		sn_buf_fmt(&b, " %6lld  %s", (long long)g->keys, *g->datasets ? g->datasets : "all");
 		return print(&b, e);
 	}
 	sn_buf_fmt(&b, "{\"group\":\"%s\",\"rate\":", g->name);
@@ -174,7 +173,6 @@ static int show_group(void *people, const struct sn_group *g, struct sn_err *e)
 		sn_buf_fmt(&b, "\"%s\",\"burst\":%llu", rate, (unsigned long long)g->burst);
 	else
 		sn_buf_str(&b, "null,\"burst\":null");
-	sn_buf_fmt(&b, ",\"weight\":%llu", (unsigned long long)g->weight);
 	json_list(&b, "datasets", g->datasets);
 	sn_buf_fmt(&b, ",\"keys\":%lld,\"created\":\"%s\"}", (long long)g->keys, when);
 	return print(&b, e);
@@ -189,8 +187,7 @@ static int cmd_group_ls(int argc, char **argv, struct sn_err *e)
 	if ((rc = open_db(&db, SN_ENO, e)) < 0)
 		return rc;
 	if (people)
-		printf("%-16s %10s %8s %7s %6s  %s\n", "GROUP", "RATE", "BURST", "WEIGHT", "KEYS",
-			"DATASETS");
+		printf("%-16s %10s %8s %6s  %s\n", "GROUP", "RATE", "BURST", "KEYS", "DATASETS");
 	rc = sn_group_each(db, now_sec(), show_group, people, e);
 	sn_db_close(db);
 	return rc;
@@ -352,8 +349,6 @@ static int cmd_revoke(int argc, char **argv, struct sn_err *e)
 	{ 'r', "rate", SN_OPT_RATE, "N/h", "requests in a s, m, h or d, for each client", \
 		&interval, 0, 0 }, \
 	{ 'b', "burst", SN_OPT_U64, "N", "requests at once after a pause (1)", &burst, 1, 0 }, \
-	{ 'w', "weight", SN_OPT_U64, "W", "the group's share, relative to other groups (1)", \
-		&weight, 1, 1000000 }, \
 	{ 0, "datasets", SN_OPT_STR, "A,B", "the datasets it may read, \"\" for all (all)", \
 		&datasets, 0, 0 }
 static const struct sn_opt opts[] = {

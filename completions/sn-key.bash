@@ -21,11 +21,9 @@ _sn_key()
 	*' --table' | *' -f') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	'group add --rate' | 'group add -r') return ;;
 	'group add --burst' | 'group add -b') return ;;
-	'group add --weight' | 'group add -w') return ;;
 	'group add --datasets') return ;;
 	'group set --rate' | 'group set -r') return ;;
 	'group set --burst' | 'group set -b') return ;;
-	'group set --weight' | 'group set -w') return ;;
 	'group set --datasets') return ;;
 	'add --group' | 'add -g') return ;;
 	'add --note' | 'add -n') return ;;
@@ -35,8 +33,8 @@ _sn_key()
 	case $cur in
 	-*)
 		case $cmd in
-		'group add') mapfile -t COMPREPLY < <(compgen -W '-r --rate -b --burst -w --weight --datasets -d --db -f --table -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
-		'group set') mapfile -t COMPREPLY < <(compgen -W '-r --rate -b --burst -w --weight --datasets --no-limit -d --db -f --table -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
+		'group add') mapfile -t COMPREPLY < <(compgen -W '-r --rate -b --burst --datasets -d --db -f --table -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
+		'group set') mapfile -t COMPREPLY < <(compgen -W '-r --rate -b --burst --datasets --no-limit -d --db -f --table -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
 		'group ls') mapfile -t COMPREPLY < <(compgen -W '-d --db -f --table -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
 		'group rm') mapfile -t COMPREPLY < <(compgen -W '-d --db -f --table -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
 		'add') mapfile -t COMPREPLY < <(compgen -W '-g --group -n --note -x --expires -d --db -f --table -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;

@@ -9,7 +9,7 @@ keys() { sn-key ls | wc -l; }
 refuses "add without a database" 100 "*/home/gate.db: no groups yet*" sn-key add --group sn11
 refuses "ls without a database" 1 "*: no groups yet*" sn-key ls
 refuses "half a command" 100 '*"group" needs a second word: add, set, ls, rm*' sn-key group
-status "group add" 0 sn-key group add sn11 --rate 50/h --burst 100 --datasets chat,play --weight 3
+status "group add" 0 sn-key group add sn11 --rate 50/h --burst 100 --datasets chat,play
 is "says nothing" "$(cat out err)" ""
 is "the database is private" "$(stat -c %a home/gate.db)" 600
 is "and the policy is set" "$(sn-ratelimit ls)" \
@@ -17,14 +17,13 @@ is "and the policy is set" "$(sn-ratelimit ls)" \
 status "a rate alone has a burst of 1" 0 sn-key group add public --rate 1/h
 status "no limit" 0 sn-key group add ops
 is "group ls" "$(sn-key group ls)" \
-'{"group":"ops","rate":null,"burst":null,"weight":1,"datasets":null,"keys":0,"created":"2025-01-18T22:00:00Z"}
-{"group":"public","rate":"1/h","burst":1,"weight":1,"datasets":null,"keys":0,"created":"2025-01-18T22:00:00Z"}
-{"group":"sn11","rate":"50/h","burst":100,"weight":3,"datasets":["chat","play"],"keys":0,"created":"2025-01-18T22:00:00Z"}'
+'{"group":"ops","rate":null,"burst":null,"datasets":null,"keys":0,"created":"2025-01-18T22:00:00Z"}
+{"group":"public","rate":"1/h","burst":1,"datasets":null,"keys":0,"created":"2025-01-18T22:00:00Z"}
+{"group":"sn11","rate":"50/h","burst":100,"datasets":["chat","play"],"keys":0,"created":"2025-01-18T22:00:00Z"}'
 refuses "a group twice" 1 '*there is a group "sn11" already' sn-key group add sn11
 refuses "a bad name" 100 '*"a/b" is not a name*' sn-key group add a/b
 refuses "a burst without a rate" 100 "*--burst alone is no limit*" sn-key group add x --burst 3
 refuses "a list with a hole" 100 '*"a,,b" is not a list*' sn-key group add x --datasets a,,b
-refuses "weight 0" 100 "*option --weight*" sn-key group add x --weight 0
 refuses "a bucket of centuries" 100 "*takes more than 146 years*" sn-key group add x -r 1/d -b 99999
 is "leaves no group" "$(sn-key group ls | grep -c '"x"')" 0
 
@@ -38,7 +37,7 @@ is "removes the policy" "$(sn-ratelimit ls | grep -c public)" 0
 refuses "a burst for a group without a rate" 100 '*group "public" has no rate*' sn-key group set public -b 2
 refuses "both" 100 "*--no-limit with --rate*" sn-key group set sn11 --no-limit -r 1/s
 refuses "nothing" 100 "*nothing to set" sn-key group set sn11
-refuses "an unknown group" 100 '*no group "sn58"*' sn-key group set sn58 -w 2
+refuses "an unknown group" 100 '*no group "sn58"*' sn-key group set sn58 --burst 2 --rate 2/h
 
 status "add" 0 sn-key add --group sn11 --note "Ärger \"&\" Söhne" --expires 30d
 key=$(tail -n 1 out)
