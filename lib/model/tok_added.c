@@ -115,6 +115,9 @@ static bool within_word(const char *text, size_t n, size_t from, size_t to)
 int sn_added_split(const struct sn_added_set *s, const char *text, size_t n, sn_added_fn fn,
 	void *arg)
 {
+	/* the white space last walked over: tokens of white space that take what is behind
+	 * them lie within it, and each of them would walk it again */
+	struct { size_t from, to; } space = { 1, 0 };
 	size_t done = 0, at = 0;
 	int rc = 0;
 
@@ -139,8 +142,14 @@ int sn_added_split(const struct sn_added_set *s, const char *text, size_t n, sn_
 			from = back(text, from);
 		if (from < done)
 			from = done;
-		while (a->rstrip && to < n && sn_is_space(sn_cp(text + to, &k)))
-			to += k;
+		if (a->rstrip && to >= space.from && to <= space.to) {
+			to = space.to;
+		} else if (a->rstrip) {
+			space.from = to;
+			while (to < n && sn_is_space(sn_cp(text + to, &k)))
+				to += k;
+			space.to = to;
+		}
 		if (done < from)
 			rc = fn(arg, text + done, from - done, SN_TOK_NONE);
 		if (rc == 0)

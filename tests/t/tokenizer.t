@@ -37,6 +37,10 @@ for t in ("a" * 1000000, "ab" * 500000, " " * 1000000, "\n " * 300000, "1" * 100
 E2
 ok "a megabyte of one letter takes no more than seconds" timeout 60 sh -c '"$1" "$2" <long >ids' - "$tok" "$data/tiny"
 is "... and all of it is there" "$(awk 'NF < 1000 { bad++ } END { print NR, bad + 0 }' ids)" "8 0"
+python3 "$top/tests/oracle/variants.py" "$data/tiny/tokenizer.json" variants
+for v in nfc strips words overlapping llama3-regex o200k; do
+	ok "the same with $v" timeout 60 sh -c '"$1" "variants/$2/tokenizer.json" <long >ids' - "$tok" "$v"
+done
 
 # change PLACE VALUE: a tokenizer.json with one thing changed
 change() { python3 - "$data/tiny/tokenizer.json" "$@" >t.json <<'E2'
