@@ -10,7 +10,7 @@ ok "make install" run install DESTDIR="$TMP/root" PREFIX=/usr
 for p in "$SN_BIN"/sn-*; do
 	name=$(basename "$p")
 	ok "  $name" [ -x "$TMP/root/usr/bin/$name" ]
-	ok "  its page" sh -c 'ls "$1"/usr/share/man/man?/"$2".?' sh "$TMP/root" "$name" >/dev/null
+	ok "  its page" sh -c 'ls "$1"/usr/share/man/man?/"$2".? >"$3"' sh "$TMP/root" "$name" "$TMP/ls"
 	ok "  its completion" [ -s "$TMP/root/usr/share/bash-completion/completions/$name" ]
 done
 ok "sn-tools(7)" [ -s "$TMP/root/usr/share/man/man7/sn-tools.7" ]
