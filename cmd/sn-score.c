@@ -181,7 +181,7 @@ static int score(struct sn_run *run, struct sn_err *e)
 	if (rc < 0)
 		return rc;
 	if (run->scored < run->records->n)
-		sn_warn("%zu of %zu records were skipped; the summary says why",
+		sn_warn("%zu of %zu records skipped; the summary says why",
 			run->records->n - run->scored, run->records->n);
 	say_time(run);
 	return print(run, e);

@@ -125,8 +125,13 @@ int sn_run_report(const struct sn_run *run, json_t **out, struct sn_err *e)
 /* Texts come from files of strangers: nothing that moves a terminal's cursor. */
 static void plain(struct sn_buf *b, const char *s)
 {
-	for (; *s; s++)
-		sn_buf_chr(b, (unsigned char)*s < 32 || *s == 127 ? '?' : *s);
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
+		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;     /* U+0080 to U+009F */
+
+		sn_buf_chr(b, c < 32 || c == 127 || c1 ? '?' : *s);
+		s += c1;
+	}
 }
 
 static void label(struct sn_buf *b, const char *s)
@@ -223,9 +228,8 @@ static void text_model(const json_t *o, struct sn_buf *b)
 
 	sn_size_text(n > 0 ? (uint64_t)n : 0, size);
 	size[strcspn(size, "B")] = 0;   /* "1.2 MB" is 1.2 M parameters */
-	label(b, "model");
-	plain(b, text(o, "run", "model"));
-	sn_buf_str(b, ": ");
+	line(b, "model", text(o, "run", "model"));
+	label(b, "");
 	plain(b, text(o, "model", "architecture"));
 	sn_buf_fmt(b, ", %s parameters, ", size);
 	plain(b, text(o, "model", "dtype"));
@@ -240,14 +244,15 @@ static void text_run(const json_t *o, struct sn_buf *b)
 
 	sn_duration_text(seconds > 0 && seconds < 1e9 ? (uint64_t)(seconds * 1e9) : 0, time);
 	label(b, "computed");
-	sn_buf_fmt(b, "%lld tokens in %s, %.0f a second, by ", count(o, "run", "tokens"), time,
+	sn_buf_fmt(b, "%lld tokens in %s, %.0f a second\n", count(o, "run", "tokens"), time,
 		json_number_value(member(o, "run", "tokens_per_second")));
-	plain(b, text(o, "run", "isa"));
-	sn_buf_fmt(b, " on %lld thread%s; ", threads, threads == 1 ? "" : "s");
+	label(b, "");
 	plain(b, text(o, "numerics", NULL));
 	sn_buf_str(b, ", template ");
 	plain(b, text(o, "template_name", NULL));
-	sn_buf_chr(b, '\n');
+	sn_buf_str(b, ", ");
+	plain(b, text(o, "run", "isa"));
+	sn_buf_fmt(b, " on %lld thread%s\n", threads, threads == 1 ? "" : "s");
 }
 
 int sn_report_text(const json_t *o, const char *name, struct sn_buf *b, struct sn_err *e)

@@ -99,10 +99,12 @@ print("\n".join(bad[:8]) or "same")
 PY
 
 # a few that are skipped by either profile among those that are not
-head -n 9 "$data/demo.jsonl" >r.jsonl
-echo '{"system_prompt":"x","messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}]}' >>r.jsonl
-sed -n 10,13p "$data/demo.jsonl" >>r.jsonl
-echo '{"system_prompt":"","messages":[]}' >>r.jsonl
+{
+	head -n 9 "$data/demo.jsonl"
+	echo '{"system_prompt":"x","messages":[{"role":"assistant","content":"a"},{"role":"user","content":"b"}]}'
+	sed -n 10,13p "$data/demo.jsonl"
+	echo '{"system_prompt":"","messages":[]}'
+} >r.jsonl
 
 run() {
 	name=$1 profile=$2 pair=$3

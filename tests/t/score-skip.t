@@ -34,7 +34,7 @@ skips() { json out.json '" / ".join("%d %s" % (s["index"], s["reason"]) for s in
 
 status "ppl: runs" 0 sn-score -m "$data/tiny" --samples lines --logprobs ppl
 cp out out.json
-like "ppl: says on stderr how many" "$(cat err)" "sn-score: 4 of 7 records were skipped; the summary says why"
+like "ppl: says on stderr how many" "$(cat err)" "sn-score: 4 of 7 records skipped; the summary says why"
 like "ppl: reasons" "$(skips)" "1 the last message is not the assistant's / 2 the last message is not the assistant's / 3 the target has no tokens / 4 * tokens, more than the model's context of 2048"
 is "ppl: lines say the same" "$(grep -c '"skipped":"' lines)" 4
 is "ppl: an empty system prompt is no message" "$(sed -n 6p lines | grep -c logprobs)" 1
