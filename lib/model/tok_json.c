@@ -199,17 +199,42 @@ static int read_model(struct sn_tokenizer *t, const json_t *o, const char *name,
 	return rc;
 }
 
+/* What normalizers, pre-tokenizers and post-processors have in common: a part of type
+ * "Sequence" is the list of parts under `key', each read in its turn. */
+static int read_sequence(struct sn_tokenizer *t, const json_t *o, const char *type,
+	const char *key, int (*read)(struct sn_tokenizer *t, const json_t *o, unsigned depth,
+	const char *name, struct sn_err *e), unsigned depth, const char *name, struct sn_err *e)
+{
+	const char *const known[] = { "type", key, NULL };
+	const json_t *list = NULL;
+	json_t *item;
+	size_t i;
+	int rc;
+
+	if (strcmp(type, "Sequence") || depth == 4)
+		return unsupported(name, type, e);
+	rc = only(o, known, name, e);
+	if (rc == 0)
+		rc = sn_json_arr(o, key, SN_JSON_NEED, name, &list, e);
+	if (rc)
+		return rc;
+	json_array_foreach((json_t *)(uintptr_t)list, i, item) {
+		struct place p = at(name, "", i);
+
+		rc = read(t, item, depth + 1, p.text, e);
+		if (rc)
+			return rc;
+	}
+	return 0;
+}
+
 /* ---- normalizer */
 
 static int read_normalizer(struct sn_tokenizer *t, const json_t *o, unsigned depth,
 	const char *name, struct sn_err *e)
 {
 	static const char *const nfc[] = { "type", NULL };
-	static const char *const seq[] = { "type", "normalizers", NULL };
-	const json_t *list = NULL;
 	const char *type = NULL;
-	json_t *item;
-	size_t i;
 	int rc = type_of(o, name, &type, e);
 
 	if (rc)
@@ -218,21 +243,7 @@ static int read_normalizer(struct sn_tokenizer *t, const json_t *o, unsigned dep
 		t->nfc = true;
 		return only(o, nfc, name, e);
 	}
-	if (strcmp(type, "Sequence") || depth == 4)
-		return unsupported(name, type, e);
-	rc = only(o, seq, name, e);
-	if (rc == 0)
-		rc = sn_json_arr(o, "normalizers", SN_JSON_NEED, name, &list, e);
-	if (rc)
-		return rc;
-	json_array_foreach((json_t *)(uintptr_t)list, i, item) {
-		struct place p = at(name, "", i);
-
-		rc = read_normalizer(t, item, depth + 1, p.text, e);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	return read_sequence(t, o, type, "normalizers", read_normalizer, depth, name, e);
 }
 
 /* ---- pre_tokenizer */
@@ -346,39 +357,21 @@ static int read_split(struct sn_tokenizer *t, const json_t *o, const char *name,
 static int read_pre(struct sn_tokenizer *t, const json_t *o, unsigned depth, const char *name,
 	struct sn_err *e)
 {
-	static const char *const seq[] = { "type", "pretokenizers", NULL };
 	static const struct {
 		const char *type;
 		int (*read)(struct sn_tokenizer *, const json_t *, const char *, struct sn_err *);
 	} kinds[] = {
 		{ "ByteLevel", read_byte_level }, { "Digits", read_digits }, { "Split", read_split },
 	};
-	const json_t *list = NULL;
 	const char *type = NULL;
-	json_t *item;
-	size_t i;
 	int rc = type_of(o, name, &type, e);
 
 	if (rc)
 		return rc;
-	for (i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
 		if (!strcmp(kinds[i].type, type))
 			return kinds[i].read(t, o, name, e);
-	if (strcmp(type, "Sequence") || depth == 4)
-		return unsupported(name, type, e);
-	rc = only(o, seq, name, e);
-	if (rc == 0)
-		rc = sn_json_arr(o, "pretokenizers", SN_JSON_NEED, name, &list, e);
-	if (rc)
-		return rc;
-	json_array_foreach((json_t *)(uintptr_t)list, i, item) {
-		struct place p = at(name, "", i);
-
-		rc = read_pre(t, item, depth + 1, p.text, e);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	return read_sequence(t, o, type, "pretokenizers", read_pre, depth, name, e);
 }
 
 /* ---- added_tokens */
@@ -503,11 +496,7 @@ static int read_post(struct sn_tokenizer *t, const json_t *o, unsigned depth, co
 {
 	static const char *const byte_level[] = { "type", "add_prefix_space", "trim_offsets",
 		"use_regex", NULL };
-	static const char *const seq[] = { "type", "processors", NULL };
-	const json_t *list = NULL;
 	const char *type = NULL;
-	json_t *item;
-	size_t i;
 	int rc = type_of(o, name, &type, e);
 
 	if (rc)
@@ -516,21 +505,7 @@ static int read_post(struct sn_tokenizer *t, const json_t *o, unsigned depth, co
 		return only(o, byte_level, name, e);
 	if (!strcmp(type, "TemplateProcessing"))
 		return read_template(t, o, name, e);
-	if (strcmp(type, "Sequence") || depth == 4)
-		return unsupported(name, type, e);
-	rc = only(o, seq, name, e);
-	if (rc == 0)
-		rc = sn_json_arr(o, "processors", SN_JSON_NEED, name, &list, e);
-	if (rc)
-		return rc;
-	json_array_foreach((json_t *)(uintptr_t)list, i, item) {
-		struct place p = at(name, "", i);
-
-		rc = read_post(t, item, depth + 1, p.text, e);
-		if (rc)
-			return rc;
-	}
-	return 0;
+	return read_sequence(t, o, type, "processors", read_post, depth, name, e);
 }
 
 /* ---- the file */
