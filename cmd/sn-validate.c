@@ -94,9 +94,18 @@ static int judge_stdin(const struct sn_policy *p, int *status, struct sn_err *e)
 	if (isatty(0))
 		sn_warn("reading submissions from the terminal, one JSON object a line; ^D ends them");
 	sn_lines_init(&lines, 0, "stdin", MAX_SUBMISSION);
-	while ((rc = sn_lines_next(&lines, &line, &n, e)) > 0)
-		if ((rc = judge_line(line, n, lines.lineno, p, status, e)) < 0)
+	while ((rc = sn_lines_next(&lines, &line, &n, e)) != 0) {
+		if (rc == SN_ENO) {             /* too long: no submission, but others follow */
+			sn_error("%s", e->msg);
+			if (*status == 0)
+				*status = SN_ENO;
+			rc = sn_lines_skip(&lines, e);
+		} else if (rc > 0) {
+			rc = judge_line(line, n, lines.lineno, p, status, e);
+		}
+		if (rc < 0)
 			break;
+	}
 	sn_lines_release(&lines);
 	return rc;
 }

@@ -10,6 +10,7 @@ _sn_dataset_serve()
 	*' --threads' | *' -j') return ;;
 	*' --builders') return ;;
 	*' --max-conns') return ;;
+	*' --max-client-conns') return ;;
 	*' --header-timeout') return ;;
 	*' --idle-timeout') return ;;
 	*' --drain') return ;;
@@ -17,7 +18,7 @@ _sn_dataset_serve()
 	case $cur in
 	-*)
 		case $cmd in
-		*) mapfile -t COMPREPLY < <(compgen -W '-l --listen -i --inetd --open --cache --cache-size --max-body -j --threads --builders --max-conns --header-timeout --idle-timeout --drain -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W '-l --listen -i --inetd --open --cache --cache-size --max-body -j --threads --builders --max-conns --max-client-conns --header-timeout --idle-timeout --drain -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
 		esac ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

@@ -8,6 +8,7 @@ complete -c sn-dataset-serve -l max-body -x -d 'refuse to make an answer larger 
 complete -c sn-dataset-serve -l threads -s j -x -d 'threads for each socket (default: processors, at most 8)'
 complete -c sn-dataset-serve -l builders -x -d 'threads that make answers (default: 1)'
 complete -c sn-dataset-serve -l max-conns -x -d 'connections at one time (default: 4096)'
+complete -c sn-dataset-serve -l max-client-conns -x -d 'of them from one address, on each socket (default: 512)'
 complete -c sn-dataset-serve -l header-timeout -x -d 'time a client has to send a request (default: 10s)'
 complete -c sn-dataset-serve -l idle-timeout -x -d 'time between requests, and of a stalled answer (default: 60s)'
 complete -c sn-dataset-serve -l drain -x -d 'time to finish answers at SIGTERM (default: 30s)'

@@ -134,7 +134,9 @@ static bool take_snapshot(struct sn_http_req *r, struct want *w, struct sn_datas
 	refresh_datasets();
 	if (!text) {
 		w->view = sn_dataset_newest(d);
-		return true;
+		if (!w->view)
+			sn_http_error(r, 503, "memory", "out of memory");
+		return w->view;
 	}
 	if (sn_num_hex(text, id, sizeof(id), &e) < 0) {
 		bad(r, "snapshot", &e);
@@ -198,6 +200,24 @@ void body_ready(struct sn_http_req *r, struct ask *a)
 	send_body(r, a, b);
 }
 
+/* A snapshot's id does not fix the order in which records arrived, so which rows they are
+ * is part of the key. */
+static void add_rows(struct sn_buf *key, const struct want *w)
+{
+	uint64_t records = sn_view_snapshot(w->view)->records;
+	struct sn_digest d;
+	uint8_t h[SN_DIGEST];
+
+	sn_digest_init(&d);
+	for (uint64_t i = 0; i < w->length && w->offset < records && i < records - w->offset; i++) {
+		sn_view_digest(w->view, w->offset + i, h);
+		sn_digest_add(&d, h, SN_DIGEST);
+	}
+	sn_digest_end(&d, h);
+	sn_buf_fmt(key, " %" PRIu64 " %" PRIu64 " ", w->offset, w->length);
+	sn_buf_hex(key, h, sizeof(h));
+}
+
 /* The key says all that the body depends on; its hash is the tag. */
 static bool make_key(struct sn_buf *key, const struct want *w, struct ask *a)
 {
@@ -207,7 +227,7 @@ static bool make_key(struct sn_buf *key, const struct want *w, struct ask *a)
 	sn_buf_fmt(key, "1 %d %s %s %s", (int)w->shape, a->snapshot, sn_coding_name[w->coding],
 		sn_coding_version(w->coding));
 	if (w->shape == SHAPE_ROWS)
-		sn_buf_fmt(key, " %" PRIu64 " %" PRIu64, w->offset, w->length);
+		add_rows(key, w);
 	else
 		sn_buf_fmt(key, " %" PRId64 " %" PRId64 " %" PRIu64 " %" PRIu64 "/%" PRIu64
 			" %" PRIu64 " %s", w->sample.start, w->sample.end, w->sample.n,

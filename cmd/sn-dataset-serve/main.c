@@ -27,7 +27,7 @@ static struct sn_opt_list listen_to;
 static bool inetd, want_open;
 static const char *cache_dir;
 static uint64_t cache_size = (uint64_t)1 << 30, max_body = (uint64_t)256 << 20;
-static uint64_t threads, builders = 1, max_conns = 4096;
+static uint64_t threads, builders = 1, max_conns = 4096, max_client = 512;
 static uint64_t header_ns = 10000000000, idle_ns = 60000000000, drain_ns = 30000000000;
 
 static const struct sn_opt opts[] = {
@@ -46,6 +46,8 @@ static const struct sn_opt opts[] = {
 	  &threads, 1, 64 },
 	{ 0, "builders", SN_OPT_U64, "N", "threads that make answers (default: 1)", &builders, 1, 64 },
 	{ 0, "max-conns", SN_OPT_U64, "N", "connections at one time (default: 4096)", &max_conns, 1, 1000000 },
+	{ 0, "max-client-conns", SN_OPT_U64, "N", "of them from one address, on each socket (default: 512)",
+	  &max_client, 1, 1000000 },
 	{ 0, "header-timeout", SN_OPT_TIME, "T", "time a client has to send a request (default: 10s)",
 	  &header_ns, 1000000, UINT64_C(86400000000000) },
 	{ 0, "idle-timeout", SN_OPT_TIME, "T",
@@ -142,6 +144,7 @@ static int serve(struct sn_listeners *l, const char *dir, struct sn_err *e)
 	const struct sn_cache_opts c = { .dir = dir, .max_bytes = cache_size, .max_body = max_body,
 		.builders = (unsigned)builders };
 	const struct sn_http_opts h = { .threads = (unsigned)threads, .max_conns = (unsigned)max_conns,
+		.max_client = (unsigned)max_client,
 		.header_ns = header_ns, .idle_ns = idle_ns, .drain_ns = drain_ns, .spare_fds = 1024,
 		.handle = handle, .done = request_done, .reload = on_reload, .tick = on_tick,
 		.stop = on_stop };

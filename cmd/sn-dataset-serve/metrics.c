@@ -262,7 +262,8 @@ static void dataset_lines(struct sn_buf *b)
 		head(b, m[k].name, "gauge", m[k].help);
 		for (size_t i = 0; i < app.nsets; i++) {
 			struct sn_view *v = sn_dataset_newest(app.set[i]);
-			const struct sn_snapshot *s = sn_view_snapshot(v);
+			const struct sn_snapshot none = { 0 };
+			const struct sn_snapshot *s = v ? sn_view_snapshot(v) : &none;
 			const double value[] = { (double)s->records, (double)s->bytes,
 				(double)s->number, now - (double)s->sealed };
 

@@ -206,9 +206,15 @@ static void add_time(struct sn_buf *b, const char *key, int64_t sec, bool known)
 static void describe(struct sn_buf *b, struct sn_dataset *d)
 {
 	struct sn_view *v = sn_dataset_newest(d);
-	const struct sn_snapshot *s = sn_view_snapshot(v);
 	const char *name = sn_dataset_name(d);
+	const struct sn_snapshot *s;
 	char hex[SN_DIGEST_HEX];
+
+	if (!v) {
+		b->nomem = true;
+		return;
+	}
+	s = sn_view_snapshot(v);
 
 	sn_buf_str(b, "{\"name\":");
 	sn_buf_json(b, name, strlen(name));

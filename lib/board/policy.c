@@ -1,6 +1,8 @@
 #include "board/policy.h"
 
+#include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "util/io.h"
 #include "util/json.h"
@@ -67,6 +69,10 @@ int sn_policy_read(struct sn_policy *p, const char *path, struct sn_err *e)
 	int rc;
 
 	p->json = NULL;
+	if (access(path, F_OK) < 0 && errno == ENOENT) {
+		sn_err_sys(e, "cannot open %s", path);
+		return SN_EUSE;
+	}
 	sn_buf_init(&b, SN_POLICY_MAX);
 	rc = sn_read_file(path, &b, e);
 	if (rc == 0)

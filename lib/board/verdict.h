@@ -39,7 +39,7 @@ int sn_verdict_make(struct sn_verdict *v, const struct sn_submission *s, const s
 	void (*tick)(void *arg, uint64_t done, uint64_t total), void *arg, struct sn_err *e);
 void sn_verdict_release(struct sn_verdict *v);
 
-/* {"target","ok","checks":[{"name","ok","detail"}],"model":{...}|null} and a newline. */
+/* {"target","ok","checks":[{"name","ok","detail"}],"model":{...}} and a newline. */
 void sn_verdict_json(const struct sn_verdict *v, struct sn_buf *out);
 /* The same as a person would like to read it. */
 void sn_verdict_text(const struct sn_verdict *v, struct sn_buf *out);

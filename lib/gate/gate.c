@@ -30,8 +30,11 @@ struct sn_gate {
 	struct sn_db *db;
 	struct file_id db_id, table_id;
 	int64_t version;
-	struct sn_err trouble;
 	int64_t next_look;              /* atomic; monotonic */
+	/* under said, which nobody holds while waiting for anything */
+	pthread_mutex_t said;
+	struct sn_err trouble;
+	bool guarded;                   /* atomic: groups have been seen */
 	/* under lock */
 	pthread_rwlock_t lock;
 	struct snap *snap;
@@ -85,7 +88,11 @@ static int look_db(struct sn_gate *g, struct snap **fresh, struct sn_err *e)
 	int64_t version;
 	int rc;
 
-	if (g->db && (!file_id(g->db_path, &id) || !same_file(id, g->db_id))) {
+	/* a database that has gone is trouble, not a new and empty one: who has moved it is
+	 * about to bring it back, and until then what is known stays in force */
+	if (g->db && !file_id(g->db_path, &id))
+		return sn_err_sys(e, "cannot read %s", g->db_path);
+	if (g->db && !same_file(id, g->db_id)) {
 		if ((rc = sn_db_open(&db, g->db_path, 0, schemas, e)) < 0)
 			return rc;
 		sn_db_close(g->db);
@@ -109,7 +116,8 @@ static int look_db(struct sn_gate *g, struct snap **fresh, struct sn_err *e)
 }
 
 /* The table, when it has come into being, been replaced, or is needed. */
-static int look_table(struct sn_gate *g, bool need, struct sn_limit **fresh, struct sn_err *e)
+static int look_table(struct sn_gate *g, bool need, struct sn_limit **fresh, struct file_id *new_id,
+	struct sn_err *e)
 {
 	struct file_id id = { 0 };
 	bool there = file_id(g->table_path, &id);
@@ -119,7 +127,7 @@ static int look_table(struct sn_gate *g, bool need, struct sn_limit **fresh, str
 		return 0;
 	if ((rc = sn_limit_open(fresh, g->table_path, need ? SN_LIMIT_SLOTS : 0, e)) < 0)
 		return rc;
-	return file_id(g->table_path, &g->table_id) ? 0 : sn_err_sys(e, "cannot read %s",
+	return file_id(g->table_path, new_id) ? 0 : sn_err_sys(e, "cannot read %s",
 		g->table_path);
 }
 
@@ -128,12 +136,13 @@ static int look(struct sn_gate *g, bool again, struct sn_err *e)
 {
 	struct snap *snap = NULL, *old = NULL;
 	struct sn_limit *limit = NULL, *old_limit = NULL;
+	struct file_id table_id;
 	int rc;
 
 	if (again)
 		g->version = -1;
 	if ((rc = look_db(g, &snap, e)) < 0 ||
-	    (rc = look_table(g, snap_metered(snap ? snap : g->snap), &limit, e)) < 0)
+	    (rc = look_table(g, snap_metered(snap ? snap : g->snap), &limit, &table_id, e)) < 0)
 		goto bad;
 	if (limit && !snap && (rc = snap_load(g->db, &snap, e)) < 0)
 		goto bad;
@@ -148,7 +157,10 @@ static int look(struct sn_gate *g, bool again, struct sn_err *e)
 	if (limit) {
 		old_limit = g->limit;
 		g->limit = limit;
+		g->table_id = table_id; /* not before: a switch that failed is tried again */
 	}
+	if (snap->groups)
+		__atomic_store_n(&g->guarded, true, __ATOMIC_RELAXED);
 	pthread_rwlock_unlock(&g->lock);
 	snap_free(old);
 	sn_limit_close(old_limit);
@@ -163,13 +175,16 @@ bad:
 /* Look when it is time, by whoever comes first; the others do not wait. */
 static void look_now_and_then(struct sn_gate *g)
 {
+	struct sn_err trouble = { 0 };
 	int64_t now = sn_clock_mono();
 
 	if (now < __atomic_load_n(&g->next_look, __ATOMIC_RELAXED) ||
 	    pthread_mutex_trylock(&g->look) != 0)
 		return;
-	g->trouble = (struct sn_err){ 0 };
-	look(g, false, &g->trouble);
+	look(g, false, &trouble);
+	pthread_mutex_lock(&g->said);
+	g->trouble = trouble;
+	pthread_mutex_unlock(&g->said);
 	__atomic_store_n(&g->next_look, sn_clock_mono() + LOOK_EVERY, __ATOMIC_RELAXED);
 	pthread_mutex_unlock(&g->look);
 }
@@ -185,6 +200,7 @@ int sn_gate_open(struct sn_gate **out, const char *db_path, const char *table_pa
 	if (!g)
 		return sn_err_mem(e);
 	pthread_mutex_init(&g->look, NULL);
+	pthread_mutex_init(&g->said, NULL);
 	pthread_rwlockattr_init(&attr);
 	pthread_rwlockattr_setkind_np(&attr, PTHREAD_RWLOCK_PREFER_WRITER_NONRECURSIVE_NP);
 	pthread_rwlock_init(&g->lock, &attr);
@@ -213,6 +229,7 @@ void sn_gate_close(struct sn_gate *g)
 	sn_limit_close(g->limit);
 	sn_db_close(g->db);
 	pthread_mutex_destroy(&g->look);
+	pthread_mutex_destroy(&g->said);
 	pthread_rwlock_destroy(&g->lock);
 	free(g->db_path);
 	free(g->table_path);
@@ -221,13 +238,8 @@ void sn_gate_close(struct sn_gate *g)
 
 bool sn_gate_has_groups(struct sn_gate *g)
 {
-	bool any;
-
 	look_now_and_then(g);
-	pthread_rwlock_rdlock(&g->lock);
-	any = g->snap->groups > 0;
-	pthread_rwlock_unlock(&g->lock);
-	return any;
+	return __atomic_load_n(&g->guarded, __ATOMIC_RELAXED);
 }
 
 /* Who it is.  That a key expired or was revoked is told only to who has its secret. */
@@ -335,9 +347,9 @@ int sn_gate_health(struct sn_gate *g, struct sn_err *e)
 {
 	struct sn_err trouble;
 
-	pthread_mutex_lock(&g->look);
+	pthread_mutex_lock(&g->said);
 	trouble = g->trouble;
-	pthread_mutex_unlock(&g->look);
+	pthread_mutex_unlock(&g->said);
 	if (trouble.code && e)
 		*e = trouble;
 	return trouble.code;

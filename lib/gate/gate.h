@@ -59,7 +59,8 @@ int sn_gate_open(struct sn_gate **g, const char *db_path, const char *table_path
 	struct sn_err *e);
 void sn_gate_close(struct sn_gate *g);
 
-/* Has any group been set up? */
+/* Has any group been seen since the gate was opened?  Never becomes false again: that the
+ * groups have gone, by a mistake or by a file that was swapped, opens nothing. */
 bool sn_gate_has_groups(struct sn_gate *g);
 
 /* 0 and *d whatever the decision; negative only when no answer can be given (the

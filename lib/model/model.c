@@ -60,7 +60,14 @@ static int by_file(const void *a, const void *b)
 	return strcmp(((const struct sn_model_file *)a)->name, ((const struct sn_model_file *)b)->name);
 }
 
-static int add_file(struct sn_model *m, const char *name, char *path, uint64_t size,
+static void identify(const struct stat *st, uint64_t id[3])
+{
+	id[0] = (uint64_t)st->st_dev;
+	id[1] = (uint64_t)st->st_ino;
+	id[2] = (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
+}
+
+static int add_file(struct sn_model *m, const char *name, char *path, const struct stat *st,
 	struct sn_err *e)
 {
 	struct sn_model_file *f = realloc(m->files, (m->n_files + 1) * sizeof(*f));
@@ -73,7 +80,8 @@ static int add_file(struct sn_model *m, const char *name, char *path, uint64_t s
 		free(path);
 		return sn_err_mem(e);
 	}
-	m->files[m->n_files++] = (struct sn_model_file){ copy, path, size };
+	m->files[m->n_files] = (struct sn_model_file){ copy, path, (uint64_t)st->st_size, { 0 } };
+	identify(st, m->files[m->n_files++].id);
 	return 0;
 }
 
@@ -88,7 +96,9 @@ static int look(struct sn_model *m, const char *name, bool need, bool *there, st
 	if (!path)
 		return sn_err_mem(e);
 	if (stat(path, &st) < 0) {
-		if (errno != ENOENT)
+		if (errno == ELOOP || errno == ENOTDIR || errno == ENAMETOOLONG)
+			rc = sn_err(e, SN_ENO, "cannot look at %s: %s", path, strerror(errno));
+		else if (errno != ENOENT)
 			rc = sn_err_sys(e, "cannot look at %s", path);
 		else if (need)
 			rc = sn_err(e, SN_ENO, "%s: there is no %s", m->path, name);
@@ -96,7 +106,7 @@ static int look(struct sn_model *m, const char *name, bool need, bool *there, st
 		rc = sn_err(e, SN_ENO, "%s: not a regular file", path);
 	} else {
 		*there = true;
-		return add_file(m, name, path, (uint64_t)st.st_size, e);
+		return add_file(m, name, path, &st, e);
 	}
 	free(path);
 	return rc;
@@ -173,7 +183,7 @@ int sn_model_find(struct sn_model **out, const char *path, struct sn_err *e)
 		const char *base = strrchr(path, '/');
 
 		m->is_gguf = true;
-		rc = add_file(m, base ? base + 1 : path, strdup(path), (uint64_t)st.st_size, e);
+		rc = add_file(m, base ? base + 1 : path, strdup(path), &st, e);
 	} else {
 		rc = sn_err(e, SN_EUSE, "%s: neither a directory nor a regular file", path);
 	}
@@ -508,6 +518,19 @@ const char *sn_model_dtype(const struct sn_model *m)
 	return sn_dtypes[most].name;
 }
 
+/* Is what is open still the file that was found, as it was then?  A digest must not be of
+ * other bytes than those that are judged or scored. */
+static bool is_found(const struct sn_model_file *f, int fd)
+{
+	uint64_t id[3];
+	struct stat st;
+
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_size != f->size)
+		return false;
+	identify(&st, id);
+	return !memcmp(id, f->id, sizeof(id));
+}
+
 static int digest_file(const struct sn_model_file *f, uint8_t out[SN_DIGEST], uint64_t *size,
 	void (*tick)(void *, uint64_t), void *arg, uint64_t *done, struct sn_err *e)
 {
@@ -528,6 +551,8 @@ static int digest_file(const struct sn_model_file *f, uint8_t out[SN_DIGEST], ui
 	}
 	if (n < 0)
 		rc = sn_err_sys(e, "cannot read %s", f->path);
+	if (rc == 0 && !is_found(f, fd))
+		rc = sn_err(e, SN_ETEMP, "%s: changed while it was in use", f->path);
 	sn_digest_end(&d, out);
 	if (fd >= 0)
 		close(fd);

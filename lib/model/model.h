@@ -31,7 +31,11 @@ int sn_model_bind(struct sn_model *m, struct sn_err *e);            /* shapes ag
 int sn_model_load_tokenizer(struct sn_model *m, struct sn_err *e);  /* and its ids against it */
 
 /* What find found: the files that decide a result, sorted by name as bytes. */
-struct sn_model_file { const char *name; const char *path; uint64_t size; };
+struct sn_model_file {
+	const char *name, *path;
+	uint64_t size;
+	uint64_t id[3];         /* device, inode, time of the last change: what was found */
+};
 const struct sn_model_file *sn_model_files(const struct sn_model *m, size_t *n);
 const char *sn_model_path(const struct sn_model *m);
 int sn_model_is_gguf(const struct sn_model *m);

@@ -202,7 +202,7 @@ static unsigned conn_limit(unsigned want, unsigned spare)
 static int daemon_start(struct daemon *d, unsigned threads, unsigned conns, struct sn_err *e)
 {
 	struct sn_http *s = d->s;
-	struct MHD_OptionItem extra[4], *x = extra;
+	struct MHD_OptionItem extra[5], *x = extra;
 	unsigned flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC |
 		MHD_USE_TURBO | MHD_USE_ERROR_LOG;
 
@@ -214,6 +214,9 @@ static int daemon_start(struct daemon *d, unsigned threads, unsigned conns, stru
 	}
 	if (threads > 1)        /* a pool of one is refused */
 		*x++ = (struct MHD_OptionItem){ MHD_OPTION_THREAD_POOL_SIZE, (intptr_t)threads, NULL };
+	if (s->o.max_client)
+		*x++ = (struct MHD_OptionItem){ MHD_OPTION_PER_IP_CONNECTION_LIMIT,
+			(intptr_t)s->o.max_client, NULL };
 	*x = (struct MHD_OptionItem){ MHD_OPTION_END, 0, NULL };
 	if (conns < threads)
 		conns = threads;

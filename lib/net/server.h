@@ -39,6 +39,7 @@ struct sn_http_req {
 struct sn_http_opts {
 	unsigned threads;       /* of each listening socket; 0: as many as processors, at most 8 */
 	unsigned max_conns;     /* in all; 0: 4096, less when RLIMIT_NOFILE asks for it */
+	unsigned max_client;    /* of one IP address on one socket; 0: as many as there may be */
 	unsigned spare_fds;     /* descriptors for everything but connections; 0: 64 */
 	uint64_t header_ns;     /* to send the request line, and then the header; 0: 10 s */
 	uint64_t idle_ns;       /* between two requests, and of a write that stalls; 0: 60 s */

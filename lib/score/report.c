@@ -49,6 +49,42 @@ static json_t *model(const struct sn_run *run)
 	return o;
 }
 
+/* A path may hold any bytes, JSON may not. */
+static json_t *path_text(const char *path)
+{
+	struct sn_buf b = SN_BUF_INIT;
+	json_t *v;
+
+	sn_buf_utf8(&b, path, strlen(path));
+	v = b.p ? json_string(b.p) : json_string("");
+	sn_buf_release(&b);
+	return v;
+}
+
+/* Setting a member fails only for want of memory, and then the member is missing: all are
+ * looked for once, at the end. */
+static bool is_whole(const json_t *o)
+{
+	static const struct { const char *name; const char *members[10]; } parts[] = {
+		{ "model", { "digest", "architecture", "parameters", "bytes", "dtype" } },
+		{ "records", { "digest", "count", "scored" } },
+		{ "result", { "digest" } },
+		{ "run", { "model", "backend", "isa", "threads", "tokens", "groups", "fma", "seconds",
+			"tokens_per_second" } },
+	};
+	static const char *const texts[] = { "profile", "numerics", "template", "template_name",
+		"version", "skipped" };
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (!json_object_get(o, texts[i]))
+			return false;
+	for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		for (size_t k = 0; k < 10 && parts[i].members[k]; k++)
+			if (!json_object_get(json_object_get(o, parts[i].name), parts[i].members[k]))
+				return false;
+	return true;
+}
+
 static json_t *how(const struct sn_run *run)
 {
 	double seconds = (double)run->nanoseconds / 1e9;
@@ -56,7 +92,7 @@ static json_t *how(const struct sn_run *run)
 	json_t *o = json_object();
 
 	sn_infer_stats(run->infer, &st);
-	json_object_set_new(o, "model", json_string(run->o.model));
+	json_object_set_new(o, "model", path_text(run->o.model));
 	json_object_set_new(o, "backend", json_string("cpu"));
 	json_object_set_new(o, "isa", json_string(sn_infer_isa(run->infer)));
 	json_object_set_new(o, "threads", number(sn_infer_threads(run->infer)));
@@ -118,27 +154,19 @@ int sn_run_report(const struct sn_run *run, json_t **out, struct sn_err *e)
 	json_object_set_new(o, "run", how(run));
 	free(bytes);
 	free(sums);
+	if (!is_whole(o)) {
+		json_decref(o);
+		return sn_err_mem(e);
+	}
 	*out = o;
 	return 0;
-}
-
-/* Texts come from files of strangers: nothing that moves a terminal's cursor. */
-static void plain(struct sn_buf *b, const char *s)
-{
-	for (; *s; s++) {
-		unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
-		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;     /* U+0080 to U+009F */
-
-		sn_buf_chr(b, c < 32 || c == 127 || c1 ? '?' : *s);
-		s += c1;
-	}
 }
 
 static void label(struct sn_buf *b, const char *s)
 {
 	size_t from = b->len;
 
-	plain(b, s);
+	sn_buf_plain(b, s);
 	do
 		sn_buf_chr(b, ' ');
 	while (b->len - from < 21 && !b->over && !b->nomem);
@@ -147,7 +175,7 @@ static void label(struct sn_buf *b, const char *s)
 static void line(struct sn_buf *b, const char *name, const char *value)
 {
 	label(b, name);
-	plain(b, value);
+	sn_buf_plain(b, value);
 	sn_buf_chr(b, '\n');
 }
 
@@ -197,7 +225,7 @@ static void text_figures(const json_t *o, struct sn_buf *b)
 		label(b, "total_score");
 		json_array_foreach(v, i, item) {
 			sn_buf_str(b, i ? ", " : "not without ");
-			plain(b, json_is_string(item) ? json_string_value(item) : "?");
+			sn_buf_plain(b, json_is_string(item) ? json_string_value(item) : "?");
 		}
 		sn_buf_chr(b, '\n');
 	}
@@ -216,7 +244,7 @@ static void text_skipped(const json_t *list, struct sn_buf *b)
 			break;
 		}
 		sn_buf_fmt(b, "record %lld: ", count(v, "index", NULL));
-		plain(b, text(v, "reason", NULL));
+		sn_buf_plain(b, text(v, "reason", NULL));
 		sn_buf_chr(b, '\n');
 	}
 }
@@ -230,9 +258,9 @@ static void text_model(const json_t *o, struct sn_buf *b)
 	size[strcspn(size, "B")] = 0;   /* "1.2 MB" is 1.2 M parameters */
 	line(b, "model", text(o, "run", "model"));
 	label(b, "");
-	plain(b, text(o, "model", "architecture"));
+	sn_buf_plain(b, text(o, "model", "architecture"));
 	sn_buf_fmt(b, ", %s parameters, ", size);
-	plain(b, text(o, "model", "dtype"));
+	sn_buf_plain(b, text(o, "model", "dtype"));
 	sn_buf_chr(b, '\n');
 }
 
@@ -247,11 +275,11 @@ static void text_run(const json_t *o, struct sn_buf *b)
 	sn_buf_fmt(b, "%lld tokens in %s, %.0f a second\n", count(o, "run", "tokens"), time,
 		json_number_value(member(o, "run", "tokens_per_second")));
 	label(b, "");
-	plain(b, text(o, "numerics", NULL));
+	sn_buf_plain(b, text(o, "numerics", NULL));
 	sn_buf_str(b, ", template ");
-	plain(b, text(o, "template_name", NULL));
+	sn_buf_plain(b, text(o, "template_name", NULL));
 	sn_buf_str(b, ", ");
-	plain(b, text(o, "run", "isa"));
+	sn_buf_plain(b, text(o, "run", "isa"));
 	sn_buf_fmt(b, " on %lld thread%s\n", threads, threads == 1 ? "" : "s");
 }
 

@@ -1,5 +1,7 @@
 #include "score/run.h"
 
+#include <fenv.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,17 @@ static void add_line(const struct sn_run *run, size_t i, const float *per_token,
 }
 
 /* A record whose requests have all been run, or one that is skipped. */
+/* Finite logits may still be so far apart that what is made of them is not. */
+static int check_finite(const struct sn_run *run, size_t i, struct sn_err *e)
+{
+	const struct sn_sums *s = &run->sums[i];
+
+	for (unsigned k = 0; k < run->o.profile->nsums; k++)
+		if (!isfinite(s->v[k]))
+			return sn_err(e, SN_ENO, "record %zu: its score is not finite", i);
+	return 0;
+}
+
 static int finish(struct sn_run *run, size_t i, struct sn_buf *line, struct sn_err *e)
 {
 	struct sn_task *t = &run->task[i];
@@ -163,8 +176,9 @@ static int finish(struct sn_run *run, size_t i, struct sn_buf *line, struct sn_e
 		if (!per_token)
 			return sn_err_mem(e);
 		run->o.profile->measure(t->pos, t->ids, t->tokens, &run->sums[i], per_token);
+		rc = check_finite(run, i, e);
 	}
-	if (run->samples) {
+	if (rc == 0 && run->samples) {
 		sn_buf_clear(line);
 		add_line(run, i, per_token, line);
 		rc = sn_buf_ok(line, "a line of samples", e);
@@ -345,6 +359,9 @@ int sn_run_score(struct sn_run *run, struct sn_samples *samples, struct sn_err *
 	struct group g = { 0 };
 	int rc;
 
+	/* the arithmetic behind the logits wants the modes that infer sets for its own:
+	 * round to nearest, denormals kept, whatever a library has set */
+	fesetenv(FE_DFL_ENV);
 	run->samples = samples;
 	run->began = (uint64_t)sn_clock_mono();
 	progress(run, 0);

@@ -145,6 +145,29 @@ void sn_buf_json(struct sn_buf *b, const char *s, size_t n)
 	sn_buf_chr(b, '"');
 }
 
+void sn_buf_plain(struct sn_buf *b, const char *s)
+{
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)s[0], next = (unsigned char)s[1];
+		bool c1 = c == 0xc2 && next >= 0x80 && next < 0xa0;     /* U+0080 to U+009F */
+
+		sn_buf_chr(b, c < 32 || c == 127 || c1 ? '?' : *s);
+		s += c1;
+	}
+}
+
+void sn_buf_utf8(struct sn_buf *b, const char *s, size_t n)
+{
+	while (n) {
+		int k = sn_utf8_len(s, n);
+		size_t used = (size_t)(k > 0 ? k : -k);
+
+		sn_buf_add(b, k > 0 ? s : "\xef\xbf\xbd", k > 0 ? used : 3);
+		s += used;
+		n -= used;
+	}
+}
+
 void sn_buf_double(struct sn_buf *b, double v)
 {
 	char text[40];

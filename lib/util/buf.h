@@ -44,6 +44,11 @@ void sn_buf_hex(struct sn_buf *b, const void *p, size_t n);
 
 /* s as a JSON string, quotes included; bytes that are not UTF-8 become U+FFFD. */
 void sn_buf_json(struct sn_buf *b, const char *s, size_t n);
+/* s for a person's eyes: control characters (C0, DEL, C1) become `?', so that a text from
+ * a stranger moves no cursor and ends no line. */
+void sn_buf_plain(struct sn_buf *b, const char *s);
+/* s as UTF-8: each ill-formed part becomes U+FFFD. */
+void sn_buf_utf8(struct sn_buf *b, const char *s, size_t n);
 /* The shortest decimal that reads back as v; "null" when v is not finite. */
 void sn_buf_double(struct sn_buf *b, double v);
 

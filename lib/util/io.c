@@ -360,6 +360,28 @@ int sn_lines_ready(struct sn_lines *l)
 	}
 }
 
+int sn_lines_skip(struct sn_lines *l, struct sn_err *e)
+{
+	struct sn_buf *b = &l->buf;
+	int rc;
+
+	if (b->len - l->from < b->max && !(l->eof && b->len - l->from + 1 > b->max))
+		return 0;
+	for (;;) {
+		char *hit = memchr(b->p + l->from, l->delim, b->len - l->from);
+		size_t end = hit ? (size_t)(hit - b->p) + 1 : b->len;
+
+		l->next += end - l->from;
+		l->from = l->scanned = end;
+		if (hit || l->eof)
+			break;
+		if ((rc = fill(l, e)) < 0)
+			return rc;
+	}
+	l->lineno++;
+	return 0;
+}
+
 void sn_lines_release(struct sn_lines *l)
 {
 	sn_buf_release(&l->buf);

@@ -71,6 +71,9 @@ int sn_lines_next(struct sn_lines *l, char **line, size_t *len, struct sn_err *e
 /* 1 when sn_lines_next() would answer without waiting: a whole line, the end or an error
  * is there.  0 when it would wait.  Takes in what is there to be read. */
 int sn_lines_ready(struct sn_lines *l);
+/* After "longer than": pass over the rest of that line, so that the next call goes on behind
+ * it.  A line that was not too long is not passed over. */
+int sn_lines_skip(struct sn_lines *l, struct sn_err *e);
 void sn_lines_release(struct sn_lines *l);
 
 /* path joined as "dir/name", from malloc; NULL when out of memory. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -73,6 +74,16 @@ static void hold_std_fds(void)
 	}
 }
 
+/* A mapped file that somebody cuts short: its pages are gone, and with them any way on. */
+static void on_bus(int sig)
+{
+	static const char text[] = ": a file was cut short while it was in use\n";
+
+	if (write(2, sn_progname, strlen(sn_progname)) < 0 || write(2, text, sizeof(text) - 1) < 0)
+		_exit(111);
+	_exit(111);
+}
+
 int sn_main(const struct sn_prog *p, int argc, char **argv)
 {
 	struct sn_err e = { 0 };
@@ -83,6 +94,7 @@ int sn_main(const struct sn_prog *p, int argc, char **argv)
 	hold_std_fds();
 	setlocale(LC_CTYPE, "C.UTF-8");
 	sn_progname = p->name;
+	signal(SIGBUS, on_bus);
 	if (sodium_init() < 0) {
 		sn_error("cannot start libsodium");
 		sn_exit(111);

@@ -53,6 +53,7 @@ each() {
 		esac
 	done
 	rounds=$k
+	# shellcheck disable=SC2046 # a word each
 	state $(seq "$k" | sed 's,.*,round.&/t.db,') >seen
 }
 no_bad() { ! grep -v '^jobs=' seen; }
@@ -62,22 +63,22 @@ for call in pwrite fsync ftruncate open; do
 	for what in KILL KILLED; do
 		[ "$call-$what" = pwrite-KILLED ] && continue
 		rm -f start.db*
-		each $call $what sn-queue -d t.db push one two three
+		each "$call" "$what" sn-queue -d t.db push one two three
 		ok "$what at every $call of a first push ($rounds): whole" no_bad
 		is "$what at every $call of a first push: all, some or none" \
 			"$(grep -cv '^jobs=\(1:0:0:one 2:0:0:two 3:0:0:three\)\{0,1\}$' seen)" 0
 		is "... and what was said is there" "$(tail -1 codes) $(tail -1 seen)" \
 			"0 said=1 2 3  jobs=1:0:0:one 2:0:0:two 3:0:0:three"
-		ok "... more than one round" test $rounds -gt 1
+		ok "... more than one round" test "$rounds" -gt 1
 
 		sn-queue -d start.db push a b >/dev/null
-		each $call $what sn-queue -d t.db push c d
+		each "$call" "$what" sn-queue -d t.db push c d
 		ok "$what at every $call of a push ($rounds): whole" no_bad
 		is "$what at every $call of a push: all or none, what was there stays" \
 			"$(grep -cv '^jobs=1:0:0:a 2:0:0:b\( 3:0:0:c 4:0:0:d\)\{0,1\}$' seen)" 0
 		is "... and what was said is there" "$(paste -d' ' codes seen | grep -c 'said=3 4.*jobs=.*2:0:0:b$')" 0
 
-		each $call $what sn-queue -d t.db pop
+		each "$call" "$what" sn-queue -d t.db pop
 		ok "$what at every $call of a pop ($rounds): whole" no_bad
 		is "$what at every $call of a pop: leased or not" \
 			"$(grep -cv '^jobs=1:\(0:0\|2:1\):a 2:0:0:b$' seen)" 0
@@ -85,11 +86,11 @@ for call in pwrite fsync ftruncate open; do
 
 		sn-queue -d start.db pop >job
 		token=$(json job 'd["token"]')
-		each $call $what sn-queue -d t.db ack 1 "$token"
+		each "$call" "$what" sn-queue -d t.db ack 1 "$token"
 		ok "$what at every $call of an ack ($rounds): whole" no_bad
 		is "$what at every $call of an ack: done or not" "$(grep -cv '^jobs=1:\(2\|3\):1:a 2:0:0:b$' seen)" 0
 		is "... done at the end" "$(tail -1 codes) $(tail -1 seen)" "0 said= jobs=1:3:1:a 2:0:0:b"
-		each $call $what sn-queue -d t.db nack 1 "$token"
+		each "$call" "$what" sn-queue -d t.db nack 1 "$token"
 		ok "$what at every $call of a nack ($rounds): whole" no_bad
 		is "$what at every $call of a nack: back or not" "$(grep -cv '^jobs=1:\(2\|0\):1:a 2:0:0:b$' seen)" 0
 	done
@@ -127,5 +128,6 @@ is "it ends with 0 and a job done, or with 111 and a job not taken" "$(paste -d'
 	grep -cvx '0 said= jobs=1:3:1:a\|111 said= jobs=\(1:[02]:[01]:a\)\{0,1\}')" 0
 again=$(grep -l '^sn-queue: job 1: trying again: t.db: ' round.*/err)
 ok "in some rounds it had to try again ($(echo "$again" | wc -l))" test -n "$again"
+# shellcheck disable=SC2046 # a word each
 is "and then the job was recorded" "$(state $(echo "$again" | sed 's/err$/t.db/') | sort -u)" "jobs=1:3:1:a"
 done_testing

@@ -23,12 +23,12 @@ while i=$((i + 1)) && [ $i -le 10 ]; do echo $i; done >want
 sn-queue run --drain -- sh -c 'cat >got/$SN_JOB_ID'
 for i in 1 2 3 4 5 6 7 8 9 10; do cat got/$i; [ $i = 10 ] || echo; done >back
 same "run hands out the very bytes" back in
-sn-queue ls >ls
-is "every line of ls is JSON" "$(python3 -c 'import json,sys; print(sum(1 for l in sys.stdin if json.loads(l)))' <ls)" 10
+sn-queue ls >listed
+is "every line of ls is JSON" "$(python3 -c 'import json,sys; print(sum(1 for l in sys.stdin if json.loads(l)))' <listed)" 10
 is "JSON is JSON, the rest are strings" "$(python3 -c '
 import json,sys
-print(" ".join(type(json.loads(l)["body"]).__name__ for l in sys.stdin))' <ls)" "str str str dict str str str str str str"
-python3 bodies.py <ls >back
+print(" ".join(type(json.loads(l)["body"]).__name__ for l in sys.stdin))' <listed)" "str str str dict str str str str str str"
+python3 bodies.py <listed >back
 printf 'plain\n\n  spaces  \n{"a": 1}\n[1,2\ncr\r\nnul\0inside\nbad \377\300\200 utf8\nquoted\nlast\n' >want
 same "nothing is lost in the strings" back want
 

@@ -205,4 +205,18 @@ bg sn-dataset-serve -q --cache-size 200k -l unix:sock5 big
 wait_for 10 up sock5
 for seed in 1 2 3 4 5 6; do curl -s -o /dev/null --max-time 20 --unix-socket sock5 "http://x/$big&n=20&seed=$seed"; done
 is "the cache keeps to its size" "$(ask sock5 "metrics" | awk '/^sn_cache_bytes/ { print ($2 <= 200000) } /^sn_cache_evictions_total/ { print ($2 > 0) }' | tr -d '\n')" 11
+# the same batch in another order: one snapshot, other rows
+python3 - <<'EOF'
+r = ['{"system_prompt":"s","messages":[],"id":"%d","created_at":1737000000}' % i for i in (1, 2)]
+open("ab", "w").write("\n".join(r) + "\n")
+open("ba", "w").write("\n".join(reversed(r)) + "\n")
+EOF
+for d in ab ba; do sn-dataset pack "d$d" "$d" >"$d.packed"; done
+is "one snapshot" "$(json ab.packed 'd["snapshot"]')" "$(json ba.packed 'd["snapshot"]')"
+bg sn-dataset-serve -q -l unix:sock6 dab dba
+wait_for 10 up sock6
+for d in ab ba; do ask sock6 "v1/datasets/d$d/rows" | json - '[r["row"]["id"] for r in d["rows"]]'; done >got
+is "and each its own rows" "$(paste -sd' ' got)" '["1", "2"] ["2", "1"]'
+tag() { curl -s -o /dev/null -D - --max-time 9 --unix-socket sock6 "http://x/v1/datasets/$1/rows" | tr -d '\r' | sed -n 's/^ETag: //Ip'; }
+ok "under tags of their own" test "$(tag dab)" != "$(tag dba)"
 done_testing

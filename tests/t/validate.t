@@ -68,6 +68,10 @@ echo '{"target":"model","repo_name":"x"}' | sn-validate >out 2>err
 like "names without a hash" "$? $(cat err)" '1 *key "hash": missing'
 head -c 70000 /dev/zero | sn-validate >out 2>err
 like "a line without end" "$? $(cat err)" "1 *longer than 65536 bytes"
+{ head -c 70000 /dev/zero | tr '\000' x; echo; sub model chatml "$hash"; } | sn-validate >out 2>err
+is "a line that is too long, then a good one" "$? $(wc -l <out | tr -d ' ') $(wc -l <err | tr -d ' ')" "1 1 1"
+printf '{"target":"good: accepted\\n\\u001b[2J\\u009b"}\n' | sn-validate -t >out
+is "a target's name forges no line and moves no cursor" "$(head -n 1 out)" "good: accepted??[2J?: REFUSED"
 
 # policies
 policy() { echo "$1" >policy.json; sn-validate -p policy.json model >out 2>err; }
@@ -80,11 +84,15 @@ for rule in '{"formats":["gguf"]}' '{"architectures":["qwen2"]}' '{"dtypes":["F1
 	key=$(echo "$rule" | cut -d'"' -f2)
 	is "  by that check alone" "$(json out '[c["name"] for c in d["checks"] if not c["ok"]]')" "[\"policy.$key\"]"
 done
+truncate -s 3G huge.gguf
+is "a file that a policy refuses is not read through" \
+	"$(echo '{"max_bytes":1000}' >p.json; timeout 5 sn-validate -p p.json huge.gguf >out; echo $? "$(json out 'd["model"]["digest"]')")" "1 null"
+rm huge.gguf
 echo '{"max_params":5}' >bad.json
 refuses "a mistyped rule" 100 '*bad.json: key "max_params": not a rule*' sn-validate -p bad.json model
 echo '{"max_parameters":"5"}' >bad.json
 refuses "a rule of the wrong type" 100 '*expected a whole number*' sn-validate -p bad.json model
-refuses "no policy file" 111 '*cannot open nope.json: No such file*' sn-validate -p nope.json model
+refuses "no policy file" 100 '*cannot open nope.json: No such file*' sn-validate -p nope.json model
 
 # damage: a verdict with the reason, never a crash
 damage() {      # NAME WANTED-CHECK PATTERN

@@ -169,6 +169,10 @@ static void lines(void)
 		;
 	ok(rc == SN_ENO, "a line that is too long");
 	is_str(e.msg, "f: line 3: longer than 5 bytes", "is named");
+	ok(sn_lines_skip(&l, &e) == 0, "can be passed over");
+	ok(sn_lines_next(&l, &p, &n, &e) == 1 && !strcmp(p, "last") && l.lineno == 4 && l.offset == 12,
+		"and the next line follows");
+	ok(sn_lines_skip(&l, &e) == 0 && sn_lines_next(&l, &p, &n, &e) == 0, "a sound one is not passed over");
 	sn_lines_release(&l);
 	close(fd);
 }
