@@ -124,22 +124,33 @@ bg sn-dataset-serve -l ":$port" demo 2>log
 pid=$!
 wait_for 10 curl -s -o /dev/null --max-time 5 "http://127.0.0.1:$port/hc"
 is "with groups: not local is all right, and nothing is said" "$(cat log)" ""
-# a database that is taken away or emptied opens nothing
+kill "$pid"
+wait "$pid"
+
+# a database that is taken away or emptied opens nothing, not even a local socket
+SN_HOME=$TMP/home2
+sn-key group add sn11 >/dev/null
+k=$(key --group sn11)
+bg sn-dataset-serve -q -l unix:sock8 demo
+pid=$!
+status8() { curl -s -o /dev/null -w '%{http_code}' --max-time 9 --unix-socket sock8 ${1:+-H "Authorization: Bearer $1"} "http://x/$s"; }
+there() { [ "$(status8 "$k")" = 200 ]; }
+ok "a server with a key" wait_for 10 there
 mkdir aside
 mv "$SN_HOME"/gate.db* aside/
 sleep 0.6
-is "gate.db is gone: no key, no answer" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 9 "http://127.0.0.1:$port/$s")" 401
-is "and a key that was known is let in" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 9 \
-	-H "Authorization: Bearer $free" "http://127.0.0.1:$port/$s")" 200
+is "gate.db is gone: no key, no answer" "$(status8)" 401
+is "and a key that was known is let in" "$(status8 "$k")" 200
 ok "the server has not made another" test ! -e "$SN_HOME/gate.db"
 SN_HOME=$TMP/empty sn-key group add x >/dev/null
 SN_HOME=$TMP/empty sn-key group rm x >/dev/null
 mv "$TMP"/empty/gate.db* "$SN_HOME/"
-closed_to_free() { [ "$(curl -s -o /dev/null -w '%{http_code}' --max-time 9 -H "Authorization: Bearer $free" "http://127.0.0.1:$port/$s")" = 401 ]; }
-ok "a database without groups takes its place" wait_for 5 closed_to_free
-is "and lets nobody in" "$(curl -s -o /dev/null -w '%{http_code}' --max-time 9 "http://127.0.0.1:$port/$s")" 401
+forgotten() { [ "$(status8 "$k")" = 401 ]; }
+ok "a database without groups takes its place" wait_for 5 forgotten
+is "and lets nobody in" "$(status8)" 401
 kill "$pid"
 wait "$pid"
+SN_HOME=$TMP/home
 
 # one address cannot hold all connections
 bg sn-dataset-serve -q --max-conns 64 --max-client-conns 8 -l ":$port" -l unix:sock9 --open demo
@@ -156,7 +167,7 @@ for i in range(12):
         up += s.recv(4096).startswith(b"HTTP/1.1 200")
     except OSError:
         pass
-other = socket.create_connection(("127.0.0.2", port), timeout=3)
+other = socket.create_connection(("127.0.0.1", port), timeout=3, source_address=("127.0.0.2", 0))
 other.sendall(b"GET /hc HTTP/1.1\r\nHost: x\r\n\r\n")
 print(up, other.recv(4096)[:15].decode())
 EOF
