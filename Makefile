@@ -72,7 +72,6 @@ HELPERS  := $(patsubst tests/helper/%.c,$(B)/tests/helper/%,$(wildcard tests/hel
 FUZZERS  := $(FUZZ_SRC:tests/fuzz/%.c=$(B)/tests/fuzz/%)
 FAULT    := $(B)/tests/fault.so $(B)/tests/trace.so
 BENCHES  := $(patsubst tests/bench/%.c,$(B)/tests/bench/%,$(wildcard tests/bench/*.c))
-SETUP    := $(B)/.setup
 OBJS      = $(LIB_OBJ) $(PROG_SRC:%.c=$(B)/%.o) $(foreach d,$(PROG_DIR),$(patsubst %.c,$(B)/%.o,$(wildcard $(d)/*.c)))
 
 all: $(PROGS)
@@ -80,6 +79,8 @@ all: $(PROGS)
 # Packages: `make demo' and `make check' install what is missing when they may;
 # the others only say what it is.
 WANT := $(if $(filter demo,$(MAKECMDGOALS)),demo)$(if $(filter check,$(MAKECMDGOALS)), check)$(if $(filter bench,$(MAKECMDGOALS)), bench)
+# one stamp for what building needs, one more for each of demo, check and bench
+SETUP := $(B)/.setup$(subst $() ,,$(WANT))
 $(SETUP): scripts/setup
 	@mkdir -p $(@D)
 	@scripts/setup $(if $(strip $(WANT)),--install $(WANT),--check)

@@ -16,6 +16,9 @@ done
 ok "sn-tools(7)" [ -s "$TMP/root/usr/share/man/man7/sn-tools.7" ]
 ok "make uninstall" run uninstall DESTDIR="$TMP/root" PREFIX=/usr
 is "leaves no file" "$(find "$TMP/root" -type f)" ""
+mkdir "$TMP/b" && touch "$TMP/b/.setup" "$TMP/b/.setupdemo"
+like "make check after make demo still looks for its own packages" "$(make -n B="$TMP/b" check 2>&1)" \
+	"*scripts/setup --install *check*"
 status "USE_CUDA=yes without a CUDA backend or toolkit fails" 2 make USE_CUDA=yes PATH="$PATH"
 like "and says why" "$(cat "$TMP/err")" "*USE_CUDA=yes: *"
 status "USE_CUDA=maybe fails" 2 make USE_CUDA=maybe
