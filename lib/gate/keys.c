@@ -108,7 +108,7 @@ int sn_key_parse(const char *text, size_t len, struct sn_key *k, struct sn_err *
 	return 0;
 }
 
-/* A comma list without empty, repeated or unprintable names. */
+/* A comma list without empty or unprintable names. */
 static int datasets_ok(const char *list, struct sn_err *e)
 {
 	for (const char *p = list; *list && p; ) {
