@@ -84,8 +84,10 @@ for rule in '{"formats":["gguf"]}' '{"architectures":["qwen2"]}' '{"dtypes":["F1
 	key=$(echo "$rule" | cut -d'"' -f2)
 	is "  by that check alone" "$(json out '[c["name"] for c in d["checks"] if not c["ok"]]')" "[\"policy.$key\"]"
 done
+policy '{"max_bytes":1000}'
+is "a sound model that a rule refuses is not read through" "$(json out 'd["model"]["digest"]')" null
 truncate -s 3G huge.gguf
-is "a file that a policy refuses is not read through" \
+is "nor is one whose header is wrong" \
 	"$(echo '{"max_bytes":1000}' >p.json; timeout 5 sn-validate -p p.json huge.gguf >out; echo $? "$(json out 'd["model"]["digest"]')")" "1 null"
 rm huge.gguf
 echo '{"max_params":5}' >bad.json
