@@ -5,11 +5,13 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "infer/cpu/cpu.h"
 #include "infer/net.h"
+#include "infer/stream.h"
 
-enum { DEFAULT_TOKENS = 8192 };
+enum { DEFAULT_TOKENS = 8192, WINDOW = 128 << 20 };
 
 const char *const sn_isa_names[SN_ISAS] = { "auto", "scalar", "avx2", "avx512", "ref" };
 
@@ -24,9 +26,11 @@ struct sn_infer {
 	struct sn_infer_opts opts;
 	enum sn_isa isa;
 	uint64_t fixed, per_token, group_tokens;
+	uint64_t window;                /* bytes of weights that are read ahead */
 	size_t bad_seq;
 	struct sn_pool *pool;
 	struct sn_cpu cpu;
+	struct sn_stream *stream;
 	struct sn_infer_stats stats;
 	/* of the run */
 	uint64_t run_tokens, run_fma, done_fma;
@@ -59,6 +63,9 @@ static int size(struct sn_infer *inf, unsigned threads, struct sn_err *e)
 	const struct sn_ops *ops = tables[inf->isa == SN_ISA_REF ? SN_ISA_SCALAR : inf->isa];
 	uint64_t memory = inf->opts.memory;
 
+	inf->window = sn_stream_bytes(&inf->net);
+	if (inf->window > WINDOW)
+		inf->window = WINDOW;
 	sn_cpu_shape(&shape, &inf->net, ops);
 	inf->fixed = sn_cpu_bytes_fixed(&inf->net, &shape, threads);
 	inf->per_token = sn_cpu_bytes_per_token(&inf->net, &shape);
@@ -72,8 +79,23 @@ static int size(struct sn_infer *inf, unsigned threads, struct sn_err *e)
 		return sn_err(e, SN_EUSE, "%" PRIu64 " bytes of memory are too few: the buffers of this "
 			"model take %" PRIu64 " and %" PRIu64 " a token", memory, inf->fixed,
 			inf->per_token);
-	inf->group_tokens = (memory - inf->fixed) / inf->per_token;
+	/* a quarter at most of what is left, beyond one token, is for weights */
+	memory -= inf->fixed + inf->per_token;
+	if (inf->window > memory / 4)
+		inf->window = memory / 4 ? memory / 4 : 1;
+	inf->group_tokens = 1 + (memory - (memory < 4 ? 0 : inf->window)) / inf->per_token;
 	return 0;
+}
+
+/* Weights that memory has room for stay in the page cache, for the next group or the next run. */
+static int stream(struct sn_infer *inf, struct sn_err *e)
+{
+	uint64_t physical = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t room = inf->opts.memory ? inf->opts.memory : physical / 2;
+	enum sn_behind behind = sn_stream_bytes(&inf->net) > room ? SN_FORGET :
+		inf->opts.memory ? SN_UNMAP : SN_KEEP;
+
+	return sn_stream_open(&inf->stream, &inf->net, inf->window, behind, e);
 }
 
 int sn_infer_open_net(struct sn_infer **out, const struct sn_net *net,
@@ -93,7 +115,10 @@ int sn_infer_open_net(struct sn_infer **out, const struct sn_net *net,
 			(rc = sn_pool_open(&inf->pool, threads, set_modes, e)))
 		goto fail;
 	if (inf->isa != SN_ISA_REF) {
+		if ((rc = stream(inf, e)))
+			goto fail;
 		inf->cpu.net = &inf->net;
+		inf->cpu.stream = inf->stream;
 		inf->cpu.ops = tables[inf->isa];
 		inf->cpu.pool = inf->pool;
 		inf->cpu.stats = &inf->stats;
@@ -112,6 +137,7 @@ void sn_infer_close(struct sn_infer *inf)
 {
 	if (!inf)
 		return;
+	sn_stream_close(inf->stream);
 	sn_cpu_release(&inf->cpu);
 	sn_pool_close(inf->pool);
 	if (inf->net.owned)

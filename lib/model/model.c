@@ -241,7 +241,7 @@ static int open_gguf(struct sn_model *m, struct sn_err *e)
 	m->maps = calloc(1, sizeof(*m->maps));
 	if (!m->maps)
 		return sn_err_mem(e);
-	rc = sn_map_open(&m->maps[0], m->path, e);
+	rc = sn_map_open_fd(&m->maps[0], m->path, e);
 	if (rc)
 		return rc;
 	rc = sn_gguf_parse(&m->gguf, m->maps[0].p, m->maps[0].size, m->path, e);
@@ -252,6 +252,8 @@ static int open_gguf(struct sn_model *m, struct sn_err *e)
 	m->n_maps = 1;
 	m->tensors = m->gguf.t;
 	m->n_tensors = m->gguf.n_t;
+	for (size_t i = 0; i < m->n_tensors; i++)
+		m->gguf.t[i].map = &m->maps[0];
 	return 0;
 }
 
@@ -329,7 +331,7 @@ static int open_shard(struct sn_model *m, const char *name, struct sn_err *e)
 {
 	const struct sn_model_file *f = file_named(m, name);
 	struct sn_safetensors s;
-	int rc = sn_map_open(&m->maps[m->n_maps], f->path, e);
+	int rc = sn_map_open_fd(&m->maps[m->n_maps], f->path, e);
 
 	if (rc)
 		return rc;
@@ -337,6 +339,8 @@ static int open_shard(struct sn_model *m, const char *name, struct sn_err *e)
 	rc = sn_safetensors_parse(&s, m->maps[m->n_maps - 1].p, m->maps[m->n_maps - 1].size, f->path, e);
 	if (rc)
 		return rc;
+	for (size_t i = 0; i < s.n; i++)
+		s.t[i].map = &m->maps[m->n_maps - 1];
 	if (m->index.n)
 		rc = check_index(m, name, &s, e);
 	if (rc == 0)

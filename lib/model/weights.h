@@ -12,6 +12,8 @@
 #include "model/config.h"
 #include "util/err.h"
 
+struct sn_map;
+
 enum sn_dtype { SN_F32, SN_F16, SN_BF16, SN_Q8_0, SN_Q4_0, SN_Q4_1, SN_DTYPES };
 
 /*
@@ -40,6 +42,7 @@ struct sn_tensor {
 	uint32_t pair_heads;
 	const char *file;               /* the file it is in, for messages */
 	uint64_t at;                    /* offset of data in that file */
+	const struct sn_map *map;       /* the file as it is mapped; NULL: data is plain memory */
 };
 
 /* Elements; shapes that come out of a parser never overflow this. */

@@ -120,7 +120,7 @@ int sn_read_file(const char *path, struct sn_buf *b, struct sn_err *e)
 	return rc;
 }
 
-int sn_map_open(struct sn_map *m, const char *path, struct sn_err *e)
+int sn_map_open_fd(struct sn_map *m, const char *path, struct sn_err *e)
 {
 	static const uint8_t nothing[1];
 	struct stat st;
@@ -139,6 +139,7 @@ int sn_map_open(struct sn_map *m, const char *path, struct sn_err *e)
 	}
 	m->p = nothing;
 	m->size = (size_t)st.st_size;
+	m->fd = fd;
 	if (m->size) {
 		p = mmap(NULL, m->size, PROT_READ, MAP_SHARED, fd, 0);
 		if (p == MAP_FAILED)
@@ -147,8 +148,18 @@ int sn_map_open(struct sn_map *m, const char *path, struct sn_err *e)
 			m->p = p;
 	}
 out:
-	if (fd > 0)
+	if (rc < 0 && fd > 0)
 		close(fd);
+	return rc;
+}
+
+int sn_map_open(struct sn_map *m, const char *path, struct sn_err *e)
+{
+	int rc = sn_map_open_fd(m, path, e);
+
+	if (rc == 0 && m->fd > 0)
+		close(m->fd);
+	m->fd = -1;
 	return rc;
 }
 
@@ -156,8 +167,43 @@ void sn_map_close(struct sn_map *m)
 {
 	if (m->size)
 		munmap((void *)(uintptr_t)m->p, m->size);
-	m->p = NULL;
-	m->size = 0;
+	if (m->fd > 0)
+		close(m->fd);
+	*m = (struct sn_map){ .fd = -1 };
+}
+
+/* Begin and end of the pages that hold a range; at the end a page that it only shares
+ * does not count. */
+static bool pages(const struct sn_map *m, uint64_t at, uint64_t len, uint64_t *from, uint64_t *to)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	*from = at / page * page;
+	*to = at + len >= m->size ? m->size : (at + len) / page * page;
+	return *from < *to;
+}
+
+void sn_map_ahead(const struct sn_map *m, uint64_t at, size_t len)
+{
+	uint64_t from, to;
+
+	if (m->fd < 0 || !pages(m, at, len, &from, &to))
+		return;
+	posix_fadvise(m->fd, (off_t)from, (off_t)(to - from), POSIX_FADV_WILLNEED);
+#ifdef MADV_POPULATE_READ
+	madvise((void *)(uintptr_t)(m->p + from), to - from, MADV_POPULATE_READ);
+#endif
+}
+
+void sn_map_drop(const struct sn_map *m, uint64_t at, uint64_t len, bool cache)
+{
+	uint64_t from, to;
+
+	if (m->fd < 0 || !pages(m, at, len, &from, &to))
+		return;
+	madvise((void *)(uintptr_t)(m->p + from), to - from, MADV_DONTNEED);
+	if (cache)
+		posix_fadvise(m->fd, (off_t)from, (off_t)(to - from), POSIX_FADV_DONTNEED);
 }
 
 int sn_mkdirs(const char *path, mode_t mode, struct sn_err *e)

@@ -26,9 +26,17 @@ int sn_read_file(const char *path, struct sn_buf *b, struct sn_err *e);
 int sn_read_fd(int fd, const char *name, struct sn_buf *b, struct sn_err *e);
 
 /* A whole file mapped read-only.  size 0 maps to a valid empty range. */
-struct sn_map { const uint8_t *p; size_t size; };
+struct sn_map { const uint8_t *p; size_t size; int fd; };
 int sn_map_open(struct sn_map *m, const char *path, struct sn_err *e);
+/* The descriptor stays open, which sn_map_ahead and sn_map_drop need. */
+int sn_map_open_fd(struct sn_map *m, const char *path, struct sn_err *e);
 void sn_map_close(struct sn_map *m);
+/* Read bytes of the file now, so that whoever touches them does not wait; returns when
+ * they are there.  What cannot be read stays for the one who touches it. */
+void sn_map_ahead(const struct sn_map *m, uint64_t at, size_t len);
+/* They will not be touched soon: out of this process's memory, and with `cache' out of the
+ * page cache too.  Touched later all the same, they are read again. */
+void sn_map_drop(const struct sn_map *m, uint64_t at, uint64_t len, bool cache);
 
 /* mkdir -p; existing directories are fine. */
 int sn_mkdirs(const char *path, mode_t mode, struct sn_err *e);

@@ -19,6 +19,7 @@
 
 #include "infer/cpu/ops.h"
 #include "infer/net.h"
+#include "infer/stream.h"
 #include "util/clock.h"
 #include "util/pool.h"
 
@@ -51,6 +52,7 @@ struct sn_cpu {
 	const struct sn_net *net;
 	const struct sn_ops *ops;
 	struct sn_pool *pool;
+	struct sn_stream *stream;
 	struct sn_shape shape;
 	float *panels;
 	float *scratch;                 /* [workers, shape.scratch] */
@@ -83,7 +85,7 @@ void sn_cpu_shape(struct sn_shape *s, const struct sn_net *net, const struct sn_
 uint64_t sn_cpu_bytes_fixed(const struct sn_net *net, const struct sn_shape *s, unsigned threads);
 uint64_t sn_cpu_bytes_per_token(const struct sn_net *net, const struct sn_shape *s);
 
-/* net, ops, pool and stats are set, the rest zero. */
+/* net, ops, pool, stream and stats are set, the rest zero. */
 int sn_cpu_init(struct sn_cpu *c, struct sn_err *e);
 void sn_cpu_release(struct sn_cpu *c);
 /* One group; `tick' is told of each share of the work as multiply-adds done. */

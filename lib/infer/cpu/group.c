@@ -353,8 +353,10 @@ int sn_cpu_run(struct sn_cpu *c, const struct sn_seq *seqs, size_t n,
 	atomic_store(&c->bad_part, 1);
 	if ((rc = sn_cpu_plan(c, seqs, n, e)))
 		return rc;
+	sn_stream_begin(c->stream);
 	each = sn_cpu_layer_fma(f, seqs, n);
 	each_token(c, embed_item);
+	sn_stream_embedded(c->stream);
 	if (atomic_load(&c->bad_part) == 0)
 		return sn_err(e, SN_ENO, "%s: a value is not finite",
 			sn_net_tensor(c->net, SN_W_EMBED, 0)->name);

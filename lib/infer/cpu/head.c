@@ -83,6 +83,7 @@ int sn_cpu_head(struct sn_cpu *c, struct sn_err *e)
 		c->stats->pack += packed - start;
 		if (rc)
 			return rc;
+		sn_stream_used(c->stream, w, t.id0, t.ids);
 		sn_pool_run(c->pool, (c->scored + t.rows - 1) / t.rows, logits_item, &t);
 		c->stats->logits += sn_clock_mono() - packed;
 		if (c->tick)

@@ -190,6 +190,27 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 	}
 }
 
+/* The panels first .. first + count - 1 have been packed. */
+static void used(struct sn_cpu *c, const struct sn_matmul *m, size_t first, size_t count)
+{
+	size_t nr = c->ops->nr, begin = 0;
+
+	if (m->epilogue == SN_SWIGLU)
+		first /= 2, count /= 2;
+	for (unsigned i = 0; i < m->parts; i++) {
+		size_t rows = m->part[i]->shape[0], n = panels_of(m->part[i], nr);
+		size_t from = first > begin ? first - begin : 0;
+		size_t to = first + count > begin ? first + count - begin : 0;
+
+		from = from * nr < rows ? from * nr : rows;
+		to = to * nr < rows ? to * nr : rows;
+		if (from < to)
+			sn_stream_used(c->stream, m->part[i], from, to - from);
+		if (m->epilogue != SN_SWIGLU)
+			begin += n;
+	}
+}
+
 int sn_cpu_matmul(struct sn_cpu *c, const struct sn_matmul *m, struct sn_err *e)
 {
 	size_t k = m->part[0]->shape[1], nr = c->ops->nr;
@@ -209,6 +230,7 @@ int sn_cpu_matmul(struct sn_cpu *c, const struct sn_matmul *m, struct sn_err *e)
 		c->stats->pack += packed - start;
 		if (rc)
 			return rc;
+		used(c, m, w.first, w.count);
 		w.panel_blocks = (w.count + SN_PANEL_BLOCK - 1) / SN_PANEL_BLOCK;
 		sn_pool_run(c->pool, w.row_blocks * w.panel_blocks, multiply_item, &w);
 		c->stats->matmul += sn_clock_mono() - packed;
