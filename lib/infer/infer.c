@@ -11,7 +11,7 @@
 #include "infer/net.h"
 #include "infer/stream.h"
 
-enum { DEFAULT_TOKENS = 8192, WINDOW = 128 << 20 };
+enum { DEFAULT_TOKENS = 8192 };
 
 const char *const sn_isa_names[SN_ISAS] = { "auto", "scalar", "avx2", "avx512", "ref" };
 
@@ -63,11 +63,12 @@ static int size(struct sn_infer *inf, unsigned threads, struct sn_err *e)
 	const struct sn_ops *ops = tables[inf->isa == SN_ISA_REF ? SN_ISA_SCALAR : inf->isa];
 	uint64_t memory = inf->opts.memory;
 
-	inf->window = sn_stream_bytes(&inf->net);
-	if (inf->window > WINDOW)
-		inf->window = WINDOW;
 	sn_cpu_shape(&shape, &inf->net, ops);
-	inf->fixed = sn_cpu_bytes_fixed(&inf->net, &shape, threads);
+	/* as many bytes of weights wait to be unpacked as there are of unpacked ones */
+	inf->window = sn_stream_bytes(&inf->net);
+	if (inf->window > shape.panels * sizeof(float))
+		inf->window = shape.panels * sizeof(float);
+	inf->fixed = sn_cpu_bytes_fixed(&inf->net, &shape, threads) + inf->window;
 	inf->per_token = sn_cpu_bytes_per_token(&inf->net, &shape);
 	if (!memory) {
 		inf->group_tokens = DEFAULT_TOKENS;
@@ -79,11 +80,7 @@ static int size(struct sn_infer *inf, unsigned threads, struct sn_err *e)
 		return sn_err(e, SN_EUSE, "%" PRIu64 " bytes of memory are too few: the buffers of this "
 			"model take %" PRIu64 " and %" PRIu64 " a token", memory, inf->fixed,
 			inf->per_token);
-	/* a quarter at most of what is left, beyond one token, is for weights */
-	memory -= inf->fixed + inf->per_token;
-	if (inf->window > memory / 4)
-		inf->window = memory / 4 ? memory / 4 : 1;
-	inf->group_tokens = 1 + (memory - (memory < 4 ? 0 : inf->window)) / inf->per_token;
+	inf->group_tokens = (memory - inf->fixed) / inf->per_token;
 	return 0;
 }
 
