@@ -42,7 +42,7 @@ static const struct sn_opt opts[] = {
 	{ 'j', "threads", SN_OPT_U64, "N", "threads (default: one a processor)", &threads, 1, 1024 },
 	{ 0, "isa", SN_OPT_CHOICE, "auto|scalar|avx2|avx512|ref",
 		"kernels; all give the same bits", &isa, 0, 0 },
-	{ 0, "memory", SN_OPT_SIZE, "SIZE", "limit for buffers, weights not counted", &memory, 1, 0 },
+	{ 0, "memory", SN_OPT_SIZE, "SIZE", "limit for buffers and weights in flight", &memory, 1, 0 },
 	{ 0, "samples", SN_OPT_STR, "FILE", "write a line per record, as it is done", &samples, 0, 0 },
 	{ 0, "logprobs", SN_OPT_FLAG, NULL, "with token ids and scores in those lines", &logprobs, 0, 0 },
 	{ 't', "text", SN_OPT_FLAG, NULL, "print the summary for people, not as JSON", &as_text, 0, 0 },

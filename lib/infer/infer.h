@@ -52,8 +52,9 @@ extern const char *const sn_isa_names[SN_ISAS];        /* "auto", "scalar", "avx
 struct sn_infer_opts {
 	unsigned threads;               /* 0: one for each processor this process may use */
 	enum sn_isa isa;                /* one that the processor lacks is SN_EUSE */
-	uint64_t memory;                /* bytes that buffers may take, the mapped weights not
-					   counted; 0: what a group of 8,192 tokens takes */
+	uint64_t memory;                /* bytes that buffers and weights in flight may take;
+					   0: what a group of 8,192 tokens takes, and weights
+					   stay mapped (ref does not keep to it) */
 	/* Called now and then from the thread that called sn_infer_run, with the tokens of
 	 * this run that are done (a layer counts as its share).  May be NULL. */
 	void (*progress)(void *arg, uint64_t tokens_done);

@@ -9,7 +9,7 @@
 #include "util/clock.h"
 
 enum {
-	GROUP_FIRST = 8192,     /* tokens of the first group, before the speed is known */
+	GROUP_LEAST = 2048,     /* tokens: fewer, and unpacking the weights begins to show */
 	GROUP_SECONDS = 60      /* results come about so often */
 };
 
@@ -257,8 +257,8 @@ static uint64_t goal(const struct sn_run *run, uint64_t *most)
 	double minute = run->done ? (double)run->done / seconds * GROUP_SECONDS : 0;
 
 	*most = sn_infer_group_tokens(run->infer);
-	if (minute < GROUP_FIRST)
-		minute = GROUP_FIRST;
+	if (minute < GROUP_LEAST)
+		minute = GROUP_LEAST;
 	if (minute < (double)*most)
 		*most = (uint64_t)minute;
 	parts = (left + *most - 1) / *most;
