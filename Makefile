@@ -38,7 +38,7 @@ ifdef COV
 ALL_CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
 endif
 ALL_LDFLAGS := $(LDFLAGS) -pthread
-LIBS := -Wl,--as-needed -lmicrohttpd -lcurl -ljansson -lzstd -lz -lsqlite3 -lsodium \
+LIBS := -Wl,--as-needed -lmicrohttpd -lcurl -ljansson -lzstd -lz -lsqlite3 -lsodium -lcrypto \
         -lpcre2-8 -lutf8proc -lseccomp -lm -ldl
 
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))

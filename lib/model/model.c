@@ -535,49 +535,45 @@ static bool is_found(const struct sn_model_file *f, int fd)
 	return !memcmp(id, f->id, sizeof(id));
 }
 
-static int digest_file(const struct sn_model_file *f, uint8_t out[SN_DIGEST], uint64_t *size,
-	void (*tick)(void *, uint64_t), void *arg, uint64_t *done, struct sn_err *e)
-{
-	enum { CHUNK = 1 << 20 };
-	char *buf = malloc(CHUNK);
-	struct sn_digest d;
-	int fd = -1, rc = buf ? sn_open_in(f->path, &fd, e) : sn_err_mem(e);
-	ssize_t n = 0;
+struct tick { void (*fn)(void *, uint64_t); void *arg; uint64_t done; };
 
-	*size = 0;
-	sn_digest_init(&d);
-	while (rc == 0 && (n = sn_read(fd, buf, CHUNK)) > 0) {
-		sn_digest_add(&d, buf, (size_t)n);
-		*size += (uint64_t)n;
-		*done += (uint64_t)n;
-		if (tick)
-			tick(arg, *done);
-	}
-	if (n < 0)
-		rc = sn_err_sys(e, "cannot read %s", f->path);
+static void tick_bytes(void *arg, size_t n)
+{
+	struct tick *t = arg;
+
+	t->done += n;
+	if (t->fn)
+		t->fn(t->arg, t->done);
+}
+
+static int digest_file(const struct sn_model_file *f, struct tick *t, uint8_t out[SN_DIGEST],
+	uint64_t *size, struct sn_err *e)
+{
+	int fd, rc = sn_open_in(f->path, &fd, e);
+
+	if (rc < 0)
+		return rc;
+	rc = sn_sha256_fd(fd, f->path, tick_bytes, t, out, size, e);
 	if (rc == 0 && !is_found(f, fd))
 		rc = sn_err(e, SN_ETEMP, "%s: changed while it was in use", f->path);
-	sn_digest_end(&d, out);
-	if (fd >= 0)
-		close(fd);
-	free(buf);
+	close(fd);
 	return rc;
 }
 
 int sn_model_digest(struct sn_model *m, void (*tick)(void *arg, uint64_t bytes), void *arg,
 	uint8_t out[SN_DIGEST], struct sn_err *e)
 {
+	struct tick t = { tick, arg, 0 };
 	struct sn_digest all;
-	uint64_t done = 0;
 	int rc = 0;
 
 	sn_digest_init(&all);
 	for (size_t i = 0; !m->has_digest && rc == 0 && i < m->n_files; i++) {
 		char hex[SN_DIGEST_HEX], size_text[32];
-		uint8_t one[SN_DIGEST];
-		uint64_t size;
+		uint8_t one[SN_DIGEST] = { 0 };
+		uint64_t size = 0;
 
-		rc = digest_file(&m->files[i], one, &size, tick, arg, &done, e);
+		rc = digest_file(&m->files[i], &t, one, &size, e);
 		sn_digest_add(&all, sn_hex(one, hex), 2 * SN_DIGEST);
 		snprintf(size_text, sizeof(size_text), " %" PRIu64 " ", size);
 		sn_digest_add(&all, size_text, strlen(size_text));

@@ -1,5 +1,8 @@
 #include "util/digest.h"
 
+#include <openssl/evp.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "util/io.h"
@@ -46,22 +49,29 @@ char *sn_hex(const uint8_t digest[SN_DIGEST], char out[SN_DIGEST_HEX])
 	return sodium_bin2hex(out, SN_DIGEST_HEX, digest, SN_DIGEST);
 }
 
-int sn_sha256_fd(int fd, const char *name, uint8_t out[SN_DIGEST], uint64_t *size, struct sn_err *e)
+int sn_sha256_fd(int fd, const char *name, void (*tick)(void *arg, size_t n), void *arg,
+	uint8_t out[SN_DIGEST], uint64_t *size, struct sn_err *e)
 {
-	unsigned char buf[65536];
-	struct sn_digest d;
-	ssize_t n;
+	enum { CHUNK = 1 << 20 };
+	EVP_MD_CTX *d = EVP_MD_CTX_new();
+	char *buf = malloc(CHUNK);
+	bool good = d && buf && EVP_DigestInit_ex(d, EVP_sha256(), NULL);
+	ssize_t n = 0;
 
 	*size = 0;
-	sn_digest_init(&d);
-	while ((n = sn_read(fd, buf, sizeof(buf))) > 0) {
-		sn_digest_add(&d, buf, (size_t)n);
+	while (good && (n = sn_read(fd, buf, CHUNK)) > 0) {
+		good = EVP_DigestUpdate(d, buf, (size_t)n);
 		*size += (uint64_t)n;
+		if (tick)
+			tick(arg, (size_t)n);
 	}
 	if (n < 0)
-		return sn_err_sys(e, "cannot read %s", name);
-	sn_digest_end(&d, out);
-	return 0;
+		sn_err_sys(e, "cannot read %s", name);
+	else if (!good || !EVP_DigestFinal_ex(d, out, NULL))
+		n = sn_err_mem(e);
+	free(buf);
+	EVP_MD_CTX_free(d);
+	return n < 0 ? e->code : 0;
 }
 
 uint64_t sn_siphash(const uint8_t key[16], const void *p, size_t n)

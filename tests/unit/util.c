@@ -219,6 +219,46 @@ static void digests(void)
 	ok(sn_siphash(key, in, 15) == 0xa129ca6149be45e5ull, "SipHash-2-4 (the paper's appendix A)");
 }
 
+static void count(void *arg, size_t n)
+{
+	*(size_t *)arg += n;
+}
+
+/* Two libraries make digests; they must agree, over more than one read. */
+static void hashed_files(void)
+{
+	enum { SIZE = (3 << 20) + 7 };
+	char path[] = "/tmp/sn-unit-XXXXXX";
+	uint8_t *p = malloc(SIZE), a[SN_DIGEST], b[SN_DIGEST];
+	struct sn_map m = { 0 };
+	struct sn_err e = { 0 };
+	uint64_t size;
+	size_t told = 0;
+	int fd = mkstemp(path);
+
+	for (size_t i = 0; i < SIZE; i++)
+		p[i] = (uint8_t)(i * i >> 3);
+	ok(fd >= 0 && write(fd, p, SIZE) == SIZE && lseek(fd, 0, SEEK_SET) == 0, "digest: set up");
+	sn_sha256(p, SIZE, a);
+	ok(sn_sha256_fd(fd, path, count, &told, b, &size, &e) == 0 && !memcmp(a, b, sizeof(a)) &&
+		size == SIZE && told == SIZE, "a file's digest is that of its bytes");
+	close(fd);
+	fd = open("/", O_RDONLY);
+	ok(sn_sha256_fd(fd, "/", NULL, NULL, b, &size, &e) == SN_ETEMP && strstr(e.msg, "cannot read /"),
+		"what cannot be read has none");
+	close(fd);
+	ok(sn_map_open_fd(&m, path, &e) == 0 && m.size == SIZE, "a map that keeps its descriptor");
+	sn_map_ahead(&m, 5000, SIZE);
+	sn_map_drop(&m, 5000, 1 << 20, true);
+	ok(!memcmp(m.p, p, SIZE), "reads the same bytes after some were dropped");
+	sn_map_drop(&m, 0, SIZE, false);
+	sn_map_ahead(&m, 0, 1);
+	ok(!memcmp(m.p, p, SIZE), "and after all were");
+	sn_map_close(&m);
+	unlink(path);
+	free(p);
+}
+
 static void files(void)
 {
 	char dir[] = "/tmp/sn-unit-XXXXXX", *path, *deep;
@@ -290,5 +330,6 @@ int main(void)
 	json();
 	digests();
 	files();
+	hashed_files();
 	return done_testing();
 }
