@@ -342,6 +342,10 @@ def make_elem(folder, _):
         out.case(name)
         out.f64("x", xs)
         out.f64("y", [function(float(x)) for x in xs])
+    out.case("log")  # many next to 1, where the last bits of a coefficient show
+    xs = rng.uniform(0.71, 1.41, 400).tolist()
+    out.f64("x", xs)
+    out.f64("y", [elem.log(x) for x in xs])
     out.close()
 
 
@@ -416,12 +420,35 @@ lse       logits [n]: m, l, lse; top (ids of the ten highest; fewer when n < 10)
         out.put("n", len(logits)), out.f32("logits", logits)
         out.f32("m", m), out.f32("l", l), out.f32("lse", lse)
         out.put("top", top_ten(logits))
+    for n in (3, 7, 49, 96, 341, 576):
+        while True:  # so that a mean by way of 1/n is another one, and shows
+            x, w = _rows(rng, n, 1), _rows(rng, n, 1)
+            ss, n32 = lane_sumsq(x[None]), F32(n)
+            other = F32(1) / np.sqrt(ss * (F32(1) / n32) + F32(1e-5))
+            if other != F32(1) / np.sqrt(ss / n32 + F32(1e-5)):
+                break
+        out.case("rmsnorm")
+        out.put("n", n), out.f32("eps", 1e-5), out.f32("x", x), out.f32("w", w)
+        out.f32("y", rms_norm(x[None], w, 1e-5)[0])
+    first = _rows(rng, TILE, 1)
+    logits = np.concatenate([first, _rows(rng, 30, 0)])
+    while True:  # the second tile's maximum is the higher one, and l is fused
+        logits[-1] = first.max() + F32(rng.uniform(0.1, 1))
+        m, l, lse = log_sum_exp(logits)
+        c = elem.expf(f32([first.max() - m]))
+        rest = lane_sum(elem.expf(logits[None, TILE:] - m))
+        if l != log_sum_exp(first)[1] * c[0] + rest[0]:
+            break
+    out.case("lse")
+    out.put("n", len(logits)), out.f32("logits", logits)
+    out.f32("m", m), out.f32("l", l), out.f32("lse", lse)
+    out.put("top", top_ten(logits))
     out.close()
 
 
 def make_widen(folder, _):
     out = File(folder, "widen", "Weights: bytes of a row in the file's type, y [n] widened.")
-    rng = np.random.default_rng(13)
+    rng, edges = np.random.default_rng(13), np.random.default_rng(16)
     for kind, (size, halves, block) in QUANTS.items():
         raw = b""
         for i in range(4 if size > 4 else 40):
@@ -432,6 +459,12 @@ def make_widen(folder, _):
             if not np.isfinite(block(bytes(part))).all():
                 part[-2:] = b"\x80\x3f"
             raw += part
+        for bits in (1, 0x8001, 0x3ff, 0x83ff, 0x400, 0x7bff):  # denormals, least, largest
+            part = bytearray(edges.bytes(size))
+            for at in halves:
+                struct.pack_into("<H", part, at, bits)
+            if halves:
+                raw += part
         out.case(kind)
         out.put("bytes", raw.hex())
         out.put("n", len(widen(kind, raw)))

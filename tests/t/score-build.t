@@ -37,7 +37,7 @@ for cc in gcc clang; do
 			{ fail "$cc $opt builds" "$(tail -n 5 make.log)"; continue; }
 		for p in ppl dippy-2025-01; do
 			for isa in ref scalar avx2 avx512; do
-				try "$cc $opt" $p --isa $isa
+				try "$cc $opt" "$p" --isa "$isa"
 			done
 		done
 		try "$cc $opt" ppl -j 1
