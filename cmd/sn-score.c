@@ -13,6 +13,7 @@
 #include "score/job.h"
 #include "score/report.h"
 #include "score/run.h"
+#include "util/clock.h"
 #include "util/io.h"
 #include "util/json.h"
 #include "util/log.h"
@@ -24,9 +25,9 @@ enum { JOB_MAX = 1 << 20, SUMMARY_MAX = 1 << 30 };
 
 static const char *model, *profile = "ppl", *template = "chatml", *numerics = SN_NUMERICS, *samples;
 static struct sn_opt_list parts;
-static uint64_t threads, memory;
+static uint64_t threads, memory, deadline, began;
 static int backend, isa, target;
-static bool pair, logprobs, as_text, as_show, as_job;
+static bool pair, restart, logprobs, as_text, as_show, as_job;
 
 static const struct sn_opt opts[] = {
 	{ 'm', "model", SN_OPT_STR, "MODEL", "model directory or GGUF file", &model, 0, 0 },
@@ -44,7 +45,11 @@ static const struct sn_opt opts[] = {
 		"kernels; all give the same bits", &isa, 0, 0 },
 	{ 0, "memory", SN_OPT_SIZE, "SIZE", "limit for buffers and weights in flight", &memory, 1, 0 },
 	{ 0, "samples", SN_OPT_STR, "FILE", "write a line per record, as it is done", &samples, 0, 0 },
+	{ 0, "restart", SN_OPT_FLAG, NULL, "begin FILE anew, even when it could be gone on with",
+		&restart, 0, 0 },
 	{ 0, "logprobs", SN_OPT_FLAG, NULL, "with token ids and scores in those lines", &logprobs, 0, 0 },
+	{ 0, "deadline", SN_OPT_TIME, "TIME", "stop after so long, with exit status 99", &deadline, 1,
+		0 },
 	{ 't', "text", SN_OPT_FLAG, NULL, "print the summary for people, not as JSON", &as_text, 0, 0 },
 	{ 0, "show", SN_OPT_FLAG, NULL, "print summaries that were kept, for people", &as_show, 0, 0 },
 	{ 0, "job", SN_OPT_FLAG, NULL, "read a job on standard input instead", &as_job, 0, 0 },
@@ -97,6 +102,7 @@ static int choose(const struct sn_score_job *j, struct sn_run_opts *o, struct sn
 	o->infer.threads = (unsigned)threads;
 	o->infer.isa = (enum sn_isa)isa;
 	o->infer.memory = memory;
+	o->deadline = deadline ? began + (deadline < INT64_MAX / 2 ? deadline : INT64_MAX / 2) : 0;
 	for (int i = 0; i < SN_PARTS; i++)
 		given = given || !isnan(how->part[i]);
 	o->profile = sn_profile_named(j->profile);
@@ -126,6 +132,7 @@ static void tell(void *arg, const char *what, const char *unit, uint64_t done, u
 	if (*now != what) {
 		sn_progress_end();
 		sn_progress_start(what, unit, total);
+		sn_progress_from(done);
 		*now = what;
 	}
 	sn_progress_set(done);
@@ -166,25 +173,22 @@ static void say_time(const struct sn_run *run)
 		(double)st.pack / all, (double)st.fma / (double)(st.total > 0 ? st.total : 1));
 }
 
-static int score(struct sn_run *run, struct sn_err *e)
+static int score(struct sn_run *run, struct sn_samples *lines, struct sn_err *e)
 {
-	struct sn_samples *lines = NULL;
-	int rc = 0, closed;
+	int rc = sn_run_score(run, lines, e);
 
-	if (samples && (rc = sn_samples_open(&lines, samples, e)) < 0)
-		return rc;
-	rc = sn_run_score(run, lines, e);
-	closed = sn_samples_close(lines, rc < 0 ? NULL : e);
 	sn_progress_end();
-	if (rc == 0)
-		rc = closed;
 	if (rc < 0)
 		return rc;
 	if (run->scored < run->records->n)
 		sn_warn("%zu of %zu records skipped; the summary says why",
 			run->records->n - run->scored, run->records->n);
 	say_time(run);
-	return print(run, e);
+	if ((rc = print(run, e)) < 0)
+		return rc;
+	if (fflush(stdout) == EOF)
+		return 0;       /* sn_exit() says so; the same command needs the lines again */
+	return lines ? sn_samples_done(lines, e) : 0;
 }
 
 /* One summary a line, with an empty line between two. */
@@ -241,9 +245,11 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 	struct sn_records records = { 0 };
 	const char *bar = NULL;
 	struct sn_run_opts o = { .progress = tell, .arg = &bar };
+	struct sn_samples *lines = NULL;
 	struct sn_run run = { 0 };
-	int rc;
+	int rc, closed;
 
+	began = (uint64_t)sn_clock_mono();
 	if (!as_job && !argc)
 		argc = 1, argv = from_stdin;
 	if (as_show)
@@ -252,8 +258,9 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 		return sn_err(e, SN_EUSE, "--job says itself which model and records: no -m, no FILE");
 	if (!as_job && !model)
 		return sn_err(e, SN_EUSE, "which model? -m MODEL is needed (-h for help)");
-	if (logprobs && !samples)
-		return sn_err(e, SN_EUSE, "--logprobs goes with --samples FILE");
+	if ((logprobs || restart) && !samples)
+		return sn_err(e, SN_EUSE, "--%s goes with --samples FILE",
+			logprobs ? "logprobs" : "restart");
 	if ((rc = read_parts(&job.how, e)) < 0)
 		return rc;
 	rc = as_job ? read_job(&job, e) : 0;
@@ -263,10 +270,15 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 		rc = sn_records_read(&records, job.records, e);
 	for (int i = 0; i < argc && rc == 0; i++)
 		rc = sn_records_read(&records, argv[i], e);
+	if (rc == 0 && samples)
+		rc = sn_samples_open(&lines, samples, restart, e);
 	if (rc == 0)
 		rc = sn_run_open(&run, &o, &records, e);
 	if (rc == 0)
-		rc = score(&run, e);
+		rc = score(&run, lines, e);
+	closed = sn_samples_close(lines, rc < 0 ? NULL : e);
+	if (rc == 0)
+		rc = closed;
 	sn_run_close(&run);
 	sn_records_release(&records);
 	sn_score_job_release(&job);

@@ -199,6 +199,19 @@ static void sample(const struct sn_sums *s, struct sn_buf *b)
 	sn_buf_double(b, s->v[4]);
 }
 
+static bool reread(const json_t *line, struct sn_sums *s)
+{
+	const json_t *sums = json_object_get(line, "sums"), *v;
+	bool good = true;
+
+	for (size_t k = 0; k < 5; k++) {
+		v = k < 4 ? json_array_get(sums, k) : json_object_get(line, "entropy");
+		good = good && json_is_number(v);
+		s->v[k] = json_number_value(v);
+	}
+	return good;
+}
+
 static void pool(struct sn_sums *a, const struct sn_sums *b)
 {
 	a->n += b->n;
@@ -262,6 +275,7 @@ const struct sn_profile sn_profile_dippy_2025_01 = {
 	.prepare = prepare,
 	.measure = measure,
 	.sample = sample,
+	.reread = reread,
 	.per_token_name = "p",
 	.figures = figures,
 };

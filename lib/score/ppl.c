@@ -162,6 +162,14 @@ static void sample(const struct sn_sums *s, struct sn_buf *b)
 	sn_buf_double(b, s->v[0]);
 }
 
+static bool reread(const json_t *line, struct sn_sums *s)
+{
+	const json_t *nll = json_object_get(line, "nll");
+
+	s->v[0] = json_number_value(nll);
+	return json_is_number(nll);
+}
+
 static void figures(const struct sn_prepare *p, const struct sn_sums *s, const uint64_t *bytes,
 	size_t n, json_t *out)
 {
@@ -188,6 +196,7 @@ const struct sn_profile sn_profile_ppl = {
 	.prepare = prepare,
 	.measure = measure,
 	.sample = sample,
+	.reread = reread,
 	.per_token_name = "logprobs",
 	.figures = figures,
 };

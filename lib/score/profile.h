@@ -81,6 +81,8 @@ struct sn_profile {
 		struct sn_sums *s, float *per_token);
 	/* The members of a --samples line that are the profile's. */
 	void (*sample)(const struct sn_sums *s, struct sn_buf *b);
+	/* The sums back from such a line; false when they are not in it.  s->n is set. */
+	bool (*reread)(const json_t *line, struct sn_sums *s);
 	const char *per_token_name;
 	/* The run's figures, set into `out'.  sums and bytes of the scored records in order. */
 	void (*figures)(const struct sn_prepare *p, const struct sn_sums *s, const uint64_t *bytes,

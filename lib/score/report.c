@@ -96,11 +96,13 @@ static json_t *how(const struct sn_run *run)
 	json_object_set_new(o, "backend", json_string("cpu"));
 	json_object_set_new(o, "isa", json_string(sn_infer_isa(run->infer)));
 	json_object_set_new(o, "threads", number(sn_infer_threads(run->infer)));
-	json_object_set_new(o, "tokens", number(run->total));
+	json_object_set_new(o, "tokens", number(run->done - run->before));
+	if (run->resumed)
+		json_object_set_new(o, "resumed", number(run->resumed));
 	json_object_set_new(o, "groups", number(st.groups));
 	json_object_set_new(o, "fma", number(st.fma));
 	sn_set_real(o, "seconds", seconds);
-	sn_set_real(o, "tokens_per_second", (double)run->total / seconds);
+	sn_set_real(o, "tokens_per_second", (double)(run->done - run->before) / seconds);
 	return o;
 }
 

@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "score/resume.h"
 #include "util/clock.h"
 
 enum {
 	GROUP_LEAST = 2048,     /* tokens: fewer, and unpacking the weights begins to show */
+	GROUP_DEADLINE = 1024,  /* of the first group with --deadline, to learn the speed */
 	GROUP_SECONDS = 60      /* results come about so often */
 };
 
@@ -113,46 +115,6 @@ int sn_run_open(struct sn_run *run, const struct sn_run_opts *o, const struct sn
 	return rc;
 }
 
-static void add_floats(struct sn_buf *b, const float *v, uint64_t n)
-{
-	char text[32];
-
-	for (uint64_t i = 0; i < n; i++) {
-		/* nine digits always read back as the same f32; mostly fewer do */
-		for (int digits = 6; digits <= 9; digits++) {
-			snprintf(text, sizeof(text), "%.*g", digits, (double)v[i]);
-			if (strtof(text, NULL) == v[i])
-				break;
-		}
-		sn_buf_fmt(b, "%s%s", i ? "," : "", text);
-	}
-}
-
-static void add_line(const struct sn_run *run, size_t i, const float *per_token, struct sn_buf *b)
-{
-	const struct sn_profile *p = run->o.profile;
-	const struct sn_task *t = &run->task[i];
-	char hex[SN_DIGEST_HEX];
-
-	sn_buf_fmt(b, "{\"index\":%zu,\"digest\":\"%s\"", i, sn_hex(run->records->v[i].digest, hex));
-	if (t->reason) {
-		sn_buf_str(b, ",\"skipped\":");
-		sn_buf_json(b, t->reason, strlen(t->reason));
-		sn_buf_str(b, "}\n");
-		return;
-	}
-	sn_buf_fmt(b, ",\"tokens\":%llu", (unsigned long long)t->tokens);
-	p->sample(&run->sums[i], b);
-	if (run->o.logprobs) {
-		for (uint64_t k = 0; k < t->tokens; k++)
-			sn_buf_fmt(b, "%s%u", k ? "," : ",\"ids\":[", t->ids[k]);
-		sn_buf_fmt(b, "],\"%s\":[", p->per_token_name);
-		add_floats(b, per_token, t->tokens);
-		sn_buf_chr(b, ']');
-	}
-	sn_buf_str(b, "}\n");
-}
-
 /* A record whose requests have all been run, or one that is skipped. */
 /* Finite logits may still be so far apart that what is made of them is not. */
 static int check_finite(const struct sn_run *run, size_t i, struct sn_err *e)
@@ -180,7 +142,7 @@ static int finish(struct sn_run *run, size_t i, struct sn_buf *line, struct sn_e
 	}
 	if (rc == 0 && run->samples) {
 		sn_buf_clear(line);
-		add_line(run, i, per_token, line);
+		sn_run_line(run, i, per_token, line);
 		rc = sn_buf_ok(line, "a line of samples", e);
 		if (rc == 0)
 			rc = sn_samples_line(run->samples, line->p, line->len, e);
@@ -248,17 +210,52 @@ static int group_add(struct group *g, size_t task, const struct sn_request *r, s
 	return 0;
 }
 
+/* Tokens a second so far; 0 before the first group. */
+static double speed(const struct sn_run *run)
+{
+	double seconds = (double)((uint64_t)sn_clock_mono() - run->began) / 1e9;
+
+	return run->done > run->before ? (double)(run->done - run->before) / seconds : 0;
+}
+
+/* As much of `tokens' as the time left is enough for: a first, small group to learn the speed
+ * by, then what fits. */
+static double before_deadline(const struct sn_run *run, double tokens)
+{
+	double left = (double)((int64_t)run->o.deadline - sn_clock_mono()) / 1e9;
+	double fit = speed(run) > 0 ? 0.9 * left * speed(run) : GROUP_DEADLINE;
+
+	return tokens < fit ? tokens : fit < 1 ? 1 : fit;
+}
+
+/* Whether the next request would end behind the deadline.  One record is scored in any
+ * case, so that a command that is given again and again comes to an end. */
+static bool too_late(const struct sn_run *run, const struct group *g)
+{
+	double left = (double)((int64_t)run->o.deadline - sn_clock_mono()) / 1e9;
+	const struct sn_task *t = run->task;
+	size_t i = g->task, k = g->req;
+
+	if (!run->o.deadline || (run->samples && run->written == run->resumed))
+		return false;
+	for (; i < run->records->n && k >= t[i].n; i++)
+		k = 0;
+	return i < run->records->n && (left <= 0 ||
+		(speed(run) > 0 && t[i].req[k].len - 1 > left * speed(run)));
+}
+
 /* How many tokens the next group should have: what is left, in equal parts of at most
  * what memory holds and what takes about a minute. */
 static uint64_t goal(const struct sn_run *run, uint64_t *most)
 {
 	uint64_t left = run->total - run->done, parts;
-	double seconds = (double)((uint64_t)sn_clock_mono() - run->began) / 1e9;
-	double minute = run->done ? (double)run->done / seconds * GROUP_SECONDS : 0;
+	double minute = speed(run) * GROUP_SECONDS;
 
 	*most = sn_infer_group_tokens(run->infer);
 	if (minute < GROUP_LEAST)
 		minute = GROUP_LEAST;
+	if (run->o.deadline)
+		minute = before_deadline(run, minute);
 	if (minute < (double)*most)
 		*most = (uint64_t)minute;
 	parts = (left + *most - 1) / *most;
@@ -354,21 +351,36 @@ static void digest(struct sn_run *run)
 	sn_result_end(&r, run->records_digest, run->result_digest);
 }
 
+static int stopped(const struct sn_run *run, struct sn_err *e)
+{
+	bool stay = run->samples && sn_samples_stay(run->samples);
+
+	return sn_err(e, SN_ETIME, "deadline: %zu of %zu records are done; %s", run->written,
+		run->records->n, stay ? "the same command goes on from there" :
+		"nothing to go on from without --samples FILE");
+}
+
 int sn_run_score(struct sn_run *run, struct sn_samples *samples, struct sn_err *e)
 {
 	struct group g = { 0 };
-	int rc;
+	bool late;
+	int rc = 0;
 
 	/* the arithmetic behind the logits wants the modes that infer sets for its own:
 	 * round to nearest, denormals kept, whatever a library has set */
 	fesetenv(FE_DFL_ENV);
 	run->samples = samples;
+	if (samples && (rc = sn_run_resume(run, samples, e)) < 0)
+		return rc;
 	run->began = (uint64_t)sn_clock_mono();
 	progress(run, 0);
-	while ((rc = group_fill(run, &g, e)) == 0 && g.n) {
+	g.task = run->written;
+	while (!(late = too_late(run, &g)) && (rc = group_fill(run, &g, e)) == 0 && g.n) {
 		if ((rc = group_run(run, &g, e)) < 0 || (rc = flush(run, e)) < 0)
 			break;
 	}
+	if (rc == 0 && late)
+		rc = stopped(run, e);
 	if (rc == 0)
 		rc = flush(run, e);     /* records at the end that are skipped */
 	run->nanoseconds = (uint64_t)sn_clock_mono() - run->began;

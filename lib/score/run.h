@@ -30,6 +30,7 @@ struct sn_run_opts {
 	struct sn_profile_opts how;
 	const struct sn_template *template;
 	struct sn_infer_opts infer;     /* threads, isa, memory; the progress members are the run's */
+	uint64_t deadline;              /* by sn_clock_mono(); 0: none */
 	bool logprobs;                  /* sample lines carry ids and per-token values */
 	/* Told how far it is; may be NULL.  `what' is "hashing" (the model, in unit "B") and
 	 * then "scoring" (in "tok" through the model); total is the same all through one. */
@@ -48,8 +49,10 @@ struct sn_run {
 	struct sn_sums *sums;           /* [records->n] */
 	size_t scored;
 	uint64_t total, done;           /* tokens through the model */
+	uint64_t before;                /* of `done': what was so when the run began */
 	uint64_t began, nanoseconds;    /* of sn_run_score */
 	size_t written;                 /* records whose lines are out */
+	size_t resumed;                 /* of these: were out when the run began */
 	uint8_t model_digest[SN_DIGEST], records_digest[SN_DIGEST], result_digest[SN_DIGEST];
 	struct sn_samples *samples;     /* the caller's; NULL: lines go nowhere */
 };
@@ -57,7 +60,8 @@ struct sn_run {
 /* SN_ENO when no record can be scored.  After a failure too sn_run_close() must follow. */
 int sn_run_open(struct sn_run *run, const struct sn_run_opts *o, const struct sn_records *records,
 	struct sn_err *e);
-/* Lines go to samples unless it is NULL. */
+/* Lines go to samples unless it is NULL; the records of lines that are there are done.
+ * SN_ETIME when the deadline has come. */
 int sn_run_score(struct sn_run *run, struct sn_samples *samples, struct sn_err *e);
 void sn_run_close(struct sn_run *run);
 

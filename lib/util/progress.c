@@ -12,7 +12,7 @@
 
 static struct {
 	const char *what, *unit;
-	uint64_t total;
+	uint64_t total, from;
 	int64_t began, drawn;
 	bool on, visible;
 } bar;
@@ -23,9 +23,15 @@ void sn_progress_start(const char *what, const char *unit, uint64_t total)
 	bar.what = what;
 	bar.unit = unit;
 	bar.total = total;
+	bar.from = 0;
 	bar.began = sn_clock_mono();
 	bar.drawn = 0;
 	sn_progress_set(0);
+}
+
+void sn_progress_from(uint64_t done)
+{
+	bar.from = done;
 }
 
 static void put(const char *s)
@@ -53,17 +59,17 @@ void sn_progress_set(uint64_t done)
 {
 	int64_t now = sn_clock_mono();
 	char line[512], rate[16], eta[16], cells[65];
-	double s, share;
+	double s, share, rest, speed;
 	int width, full;
 
 	if (!bar.on || (now - bar.drawn < 100000000 && bar.drawn))
 		return;
 	bar.drawn = now;
 	s = (double)(now - bar.began) / 1e9;
-	sn_size_text(s > 0.2 ? (uint64_t)((double)done / s) : 0, rate);
+	speed = s > 0.2 && done > bar.from ? (double)(done - bar.from) / s : 0;
+	sn_size_text((uint64_t)speed, rate);
 	*strpbrk(rate, " B") = 0;       /* "1.2 kB" or "17 B": the figure ... */
-	snprintf(rate + strlen(rate), 4, "%s", s > 0.2 && (double)done / s >= 999.5 ?
-		((double)done / s >= 999500 ? "M" : "k") : "");
+	snprintf(rate + strlen(rate), 4, "%s", speed >= 999.5 ? (speed >= 999500 ? "M" : "k") : "");
 	if (!bar.total) {
 		snprintf(line, sizeof(line), "\r\033[K%s  %llu %s  %s %s/s", bar.what,
 			(unsigned long long)done, bar.unit, rate, bar.unit);
@@ -75,8 +81,9 @@ void sn_progress_set(uint64_t done)
 		memset(cells, '.', (size_t)width);
 		memset(cells, '#', (size_t)full);
 		cells[width] = 0;
-		if (share > 0 && s > 0.5)
-			sn_duration_text((uint64_t)(s * (1 - share) / share * 1e9), eta);
+		rest = done < bar.total ? (double)(bar.total - done) : 0;
+		if (speed > 0 && s > 0.5 && rest / speed < 1e9)
+			sn_duration_text((uint64_t)(rest / speed * 1e9), eta);
 		else
 			strcpy(eta, "--");
 		snprintf(line, sizeof(line), "\r\033[K%s  [%s] %3d%%  %s %s/s  ETA %s", bar.what,

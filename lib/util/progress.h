@@ -14,6 +14,8 @@
  * ("tok", "B", "rec"); both texts must outlive the bar. */
 void sn_progress_start(const char *what, const char *unit, uint64_t total);
 void sn_progress_set(uint64_t done);
+/* So much was done before the bar began: it counts for the share, not for the rate. */
+void sn_progress_from(uint64_t done);
 void sn_progress_end(void);
 /* Wipe the line (something else is about to be printed); the next set redraws it. */
 void sn_progress_hide(void);
