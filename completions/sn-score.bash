@@ -14,11 +14,12 @@ _sn_score()
 	*' --isa') mapfile -t COMPREPLY < <(compgen -W 'auto scalar avx2 avx512 ref' -- "$cur"); return ;;
 	*' --memory') return ;;
 	*' --samples') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
+	*' --deadline') return ;;
 	esac
 	case $cur in
 	-*)
 		case $cmd in
-		*) mapfile -t COMPREPLY < <(compgen -W '-m --model -p --profile --template --target --pair --part --numerics --backend -j --threads --isa --memory --samples --logprobs -t --text --show --job -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W '-m --model -p --profile --template --target --pair --part --numerics --backend -j --threads --isa --memory --samples --restart --logprobs --deadline -t --text --show --job -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
 		esac ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

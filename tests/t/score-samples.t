@@ -16,18 +16,21 @@ refuses "a directory that is not there" 111 "sn-score: cannot open no/lines: No 
 refuses "a directory" 111 "sn-score: cannot open .: Is a directory" sn-score -m "$m" --samples . r
 
 # the disk fills up in the middle of a line: it is cut off again, and the lines before stay
+# (the first write is that of lines.run)
 for at in 1 4 8; do
+	rm -f lines lines.run
 	refuses "no space at line $at" 111 "sn-score: cannot write lines: No space left on device" \
-		fault "write:$at:SHORT,write:$((at + 1))+:ENOSPC" sn-score -m "$m" --samples lines r
+		fault "write:$((at + 1)):SHORT,write:$((at + 2))+:ENOSPC" sn-score -m "$m" --samples lines r
 	head -n $((at - 1)) want >prefix
 	same "... what is there is whole lines" lines prefix
 done
+rm -f lines.run
 refuses "sync fails" 111 "sn-score: cannot sync lines: Input/output error" \
-	fault fsync:1:EIO sn-score -m "$m" --samples lines r
+	fault fsync:5:EIO sn-score -m "$m" --samples lines r
 status "an interrupted and a short write do no harm" 0 \
 	fault write:1:SHORT,write:3:EINTR,write:5:SHORT sn-score -m "$m" --samples lines r
 same "... the lines are the same" lines want
-fault write:5:KILL sn-score -m "$m" --samples lines r >out 2>err
+fault write:6:KILL sn-score -m "$m" --samples lines r >out 2>err
 head -n 4 want >prefix
 same "killed: whole lines" lines prefix
 
