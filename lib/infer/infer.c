@@ -33,7 +33,7 @@ struct sn_infer {
 	struct sn_stream *stream;
 	struct sn_infer_stats stats;
 	/* of the run */
-	uint64_t run_tokens, run_fma, done_fma;
+	uint64_t run_tokens, done_fma;
 };
 
 /* Rounding to nearest, denormals kept, whatever the program set before. */
@@ -119,6 +119,7 @@ int sn_infer_open_net(struct sn_infer **out, const struct sn_net *net,
 		inf->cpu.ops = tables[inf->isa];
 		inf->cpu.pool = inf->pool;
 		inf->cpu.stats = &inf->stats;
+		inf->cpu.no_share = inf->opts.no_share;
 		if ((rc = sn_cpu_init(&inf->cpu, e)))
 			goto fail;
 	}
@@ -214,18 +215,13 @@ static void tick(void *arg, uint64_t fma)
 
 	inf->done_fma += fma;
 	inf->opts.progress(inf->opts.arg, (uint64_t)((double)inf->run_tokens *
-		((double)inf->done_fma / (double)inf->run_fma)));
+		((double)inf->done_fma / (double)inf->cpu.fma)));
 }
 
-/* What sn_cpu_run will tick off in all. */
-static uint64_t work(const struct sn_infer *inf, const struct sn_seq *seqs, size_t n)
+static uint64_t net_fma(const struct sn_config *c, const struct sn_seq *s)
 {
-	uint64_t scored = 0;
-
-	for (size_t i = 0; i < n; i++)
-		scored += seqs[i].count;
-	return sn_cpu_layer_fma(&inf->net.cfg, seqs, n) * inf->net.cfg.n_layers +
-		scored * inf->net.cfg.hidden * inf->net.cfg.vocab;
+	return sn_cpu_layer_fma(c, s->n, (uint64_t)s->n * (s->n + 1) / 2) * c->n_layers +
+		(uint64_t)s->count * c->hidden * c->vocab;
 }
 
 static int run_ref(struct sn_infer *inf, struct sn_seq *seqs, size_t n, struct sn_err *e)
@@ -236,6 +232,7 @@ static int run_ref(struct sn_infer *inf, struct sn_seq *seqs, size_t n, struct s
 	for (size_t i = 0; i < n && !rc; i++) {
 		rc = sn_ref_run(&inf->net, &seqs[i], i, &inf->bad_seq, e);
 		done += seqs[i].n;
+		inf->stats.fma += net_fma(&inf->net.cfg, &seqs[i]);
 		if (inf->opts.progress)
 			inf->opts.progress(inf->opts.arg, done);
 	}
@@ -251,7 +248,6 @@ int sn_infer_run(struct sn_infer *inf, struct sn_seq *seqs, size_t n, struct sn_
 	inf->bad_seq = SIZE_MAX;
 	if ((rc = check(inf, seqs, n, e)) || !n)
 		return rc;
-	inf->run_fma = work(inf, seqs, n);
 	inf->done_fma = 0;
 	fegetenv(&callers);
 	set_modes();
@@ -260,11 +256,14 @@ int sn_infer_run(struct sn_infer *inf, struct sn_seq *seqs, size_t n, struct sn_
 	} else {
 		rc = sn_cpu_run(&inf->cpu, seqs, n, inf->opts.progress ? tick : NULL, inf, e);
 		inf->bad_seq = atomic_load(&inf->cpu.bad_seq);
+		if (!rc) {
+			inf->stats.fma += inf->cpu.fma;
+			inf->stats.shared += inf->run_tokens - inf->cpu.tokens;
+		}
 	}
 	fesetenv(&callers);
 	if (!rc) {
 		inf->stats.groups++;
-		inf->stats.fma += inf->run_fma;
 		inf->stats.tokens += inf->run_tokens;
 		for (size_t i = 0; i < n; i++)
 			inf->stats.scored += seqs[i].count;

@@ -7,7 +7,9 @@
  * instruction set or on the memory limit.
  *
  * A run is layer-major over the group it is given: every weight is read and widened
- * once per group, so groups of several thousand tokens are what is fast.
+ * once per group, so groups of several thousand tokens are what is fast.  What
+ * sequences of a group have in common at their beginnings, up to where scoring
+ * begins, is worked out once.
  *
  * The model must outlive the struct; nothing else is shared, and one struct is
  * for one thread at a time (it has a pool of its own).
@@ -52,6 +54,7 @@ extern const char *const sn_isa_names[SN_ISAS];        /* "auto", "scalar", "avx
 struct sn_infer_opts {
 	unsigned threads;               /* 0: one for each processor this process may use */
 	enum sn_isa isa;                /* one that the processor lacks is SN_EUSE */
+	bool no_share;                  /* work out each sequence by itself */
 	uint64_t memory;                /* bytes that buffers and weights in flight may take;
 					   0: what a group of 8,192 tokens takes, and weights
 					   stay mapped (ref does not keep to it) */
@@ -64,8 +67,9 @@ struct sn_infer_opts {
 /* Where a struct's time went since it was opened, in nanoseconds of wall time. */
 struct sn_infer_stats {
 	uint64_t tokens, scored, groups;
-	uint64_t fma;                   /* multiply-adds that the model asks for: matmuls, attention
-					   up to the causal mask, logits */
+	uint64_t shared;                /* those of the tokens that another sequence had worked out */
+	uint64_t fma;                   /* multiply-adds that the tokens not shared ask for: matmuls,
+					   attention up to the causal mask, logits */
 	int64_t pack;                   /* widening weights and laying out panels */
 	int64_t matmul;                 /* the layers' matmuls, SwiGLU and residuals with them */
 	int64_t attention;

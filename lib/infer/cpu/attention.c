@@ -3,7 +3,8 @@
  * the query heads that share the key head.  Blocks of 64 keys come one after the other:
  * their keys and values are laid out as panels once for the whole item, then each tile
  * of mr queries of a head makes its scores, the online softmax and its sums, which
- * wait in the worker's scratch for the next block.
+ * wait in the worker's scratch for the next block.  Keys of a beginning that is shared
+ * are rows of other sequences, so a block may consist of several runs of rows.
  *
  * On the diagonal the queries of a tile see different numbers of keys.  The keys that
  * all of them see are done as a tile, the rest row by row, so that a masked key
@@ -17,7 +18,8 @@
 
 struct item {
 	struct sn_cpu *c;
-	const float *q, *k, *v;         /* in big: of the chunk's first query, position 0's */
+	uint32_t seq;
+	const float *q, *k, *v;         /* in big: of the chunk's first query, of row 0 */
 	uint32_t q0, queries;           /* first position and number of the chunk's queries */
 	/* in the worker's scratch */
 	float *keys;                    /* panels [64 / nr][head_dim][nr] */
@@ -52,12 +54,30 @@ static void panels(const struct item *it, uint32_t at)
 {
 	const struct sn_cpu *c = it->c;
 	size_t nr = c->ops->nr, dim = c->net->cfg.head_dim, ld = c->shape.ldb;
+	uint32_t row[SN_KEY_BLOCK], n = it->q0 + it->queries - at;
 
-	for (size_t j = 0; j < SN_KEY_BLOCK; j += nr)
-		c->ops->pack(it->k + (at + j) * ld, ld, dim, it->keys + j * dim);
+	if (n > SN_KEY_BLOCK)
+		n = SN_KEY_BLOCK;
+	sn_cpu_rows(c, it->seq, at, at + n, row);
+	for (; n < SN_KEY_BLOCK; n++)
+		row[n] = row[n - 1] + 1;        /* seen by none; at most a spare row */
+	for (size_t j = 0; j < SN_KEY_BLOCK; j += nr) {
+		const float *from = it->k + row[j] * ld;
+		size_t step = ld;
+
+		if (row[j + nr - 1] - row[j] != nr - 1) {
+			/* not one behind the other: put so where the values go later */
+			from = it->values;
+			step = c->shape.dim_padded;
+			for (size_t i = 0; i < nr; i++)
+				memcpy(it->values + i * step, it->k + row[j + i] * ld,
+					dim * sizeof(float));
+		}
+		c->ops->pack(from, step, dim, it->keys + j * dim);
+	}
 	for (size_t d = 0; d < c->shape.dim_padded; d += nr)
 		for (size_t j = 0; j < SN_KEY_BLOCK; j++)
-			memcpy(it->values + d * SN_KEY_BLOCK + j * nr, it->v + (at + j) * ld + d,
+			memcpy(it->values + d * SN_KEY_BLOCK + j * nr, it->v + row[j] * ld + d,
 				nr * sizeof(float));
 }
 
@@ -135,10 +155,10 @@ static void attend(void *arg, size_t index, unsigned worker)
 	const struct sn_config *cfg = &c->net->cfg;
 	const struct sn_shape *sh = &c->shape;
 	const struct sn_chunk *ch = &c->chunk[index / cfg->n_kv_heads];
-	size_t kv = index % cfg->n_kv_heads, dim = cfg->head_dim, first = ch->at - ch->q0;
+	size_t kv = index % cfg->n_kv_heads, dim = cfg->head_dim;
 	uint32_t left = c->seqs[ch->seq].n - ch->q0;
 	float *scratch = c->scratch + worker * sh->scratch;
-	struct item it = { .c = c, .q0 = ch->q0 };
+	struct item it = { .c = c, .seq = ch->seq, .q0 = ch->q0 };
 	size_t part[PARTS];
 
 	layout(c->net, sh, part);
@@ -149,8 +169,8 @@ static void attend(void *arg, size_t index, unsigned worker)
 	it.ml = scratch + part[ML];
 	it.queries = left < sh->queries ? left : (uint32_t)sh->queries;
 	it.q = c->big + ch->at * sh->ldb + kv * sh->share * dim;
-	it.k = c->big + first * sh->ldb + sh->k_at + kv * dim;
-	it.v = c->big + first * sh->ldb + sh->v_at + kv * dim;
+	it.k = c->big + sh->k_at + kv * dim;
+	it.v = c->big + sh->v_at + kv * dim;
 	for (size_t i = 0; i < sh->share * sh->queries; i++) {
 		it.ml[2 * i] = -INFINITY;
 		it.ml[2 * i + 1] = 0;

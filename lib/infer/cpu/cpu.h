@@ -3,7 +3,8 @@
  * the other, without padding between sequences, and every matrix below is
  * [tokens, columns] with a row length (ld) that is padded, and a few rows more than
  * there are tokens, so that tiles need no edges; what is in the padding is finite or
- * is never looked at.
+ * is never looked at.  Tokens at the beginning that a sequence has in common with an
+ * earlier one stand there once, as the earlier one's (share.c).
  *
  *   x     [tokens, hidden]        the residual stream
  *   a     [tokens, hidden or heads * head_dim]    input of the next matmul
@@ -33,6 +34,9 @@ enum {
 	SN_PACK_DEPTH = 256,            /* k widened at once */
 	SN_SPARE_ROWS = 64,             /* rows behind the last token */
 };
+
+/* Of one sequence: positions below `shared' are its parent's, position `shared' is row `row'. */
+struct sn_branch { uint32_t parent, shared, row; };
 
 /* Of one token. */
 struct sn_token { uint32_t seq, pos; };
@@ -71,9 +75,17 @@ struct sn_cpu {
 	uint32_t *row;                  /* [room]: a token's row among the scored, or UINT32_MAX */
 	struct sn_chunk { uint32_t seq, q0, at; } *chunk;       /* [room]: attention's items */
 
+	/* room for `seq_room' sequences */
+	size_t seq_room;
+	struct sn_branch *branch;
+	const struct sn_seq **order;    /* sorted by tokens */
+	uint32_t *before, *after;       /* neighbours in that order, or UINT32_MAX */
+
 	/* the group */
+	bool no_share;
 	const struct sn_seq *seqs;
 	size_t n_seqs, tokens, scored, chunks;
+	uint64_t layer_fma, fma;        /* multiply-adds of one layer, of all that is done */
 	_Atomic size_t bad_seq;         /* lowest sequence with a value that is not finite */
 	_Atomic unsigned bad_part;      /* lowest part of a matmul of which that is true */
 	void (*tick)(void *arg, uint64_t fma);
@@ -85,7 +97,7 @@ void sn_cpu_shape(struct sn_shape *s, const struct sn_net *net, const struct sn_
 uint64_t sn_cpu_bytes_fixed(const struct sn_net *net, const struct sn_shape *s, unsigned threads);
 uint64_t sn_cpu_bytes_per_token(const struct sn_net *net, const struct sn_shape *s);
 
-/* net, ops, pool, stream and stats are set, the rest zero. */
+/* net, ops, pool, stream, stats and no_share are set, the rest zero. */
 int sn_cpu_init(struct sn_cpu *c, struct sn_err *e);
 void sn_cpu_release(struct sn_cpu *c);
 /* One group; `tick' is told of each share of the work as multiply-adds done. */
@@ -94,8 +106,14 @@ int sn_cpu_run(struct sn_cpu *c, const struct sn_seq *seqs, size_t n,
 
 /* Memory, positions, items of a group: the first step of sn_cpu_run. */
 int sn_cpu_plan(struct sn_cpu *c, const struct sn_seq *seqs, size_t n, struct sn_err *e);
-/* Multiply-adds that one layer asks for. */
-uint64_t sn_cpu_layer_fma(const struct sn_config *f, const struct sn_seq *seqs, size_t n);
+/* Multiply-adds of one layer for so many tokens, and pairs of a query and a key it sees. */
+uint64_t sn_cpu_layer_fma(const struct sn_config *f, uint64_t tokens, uint64_t pairs);
+
+/* share.c: branch, from seqs, and tokens; no sequence is left without a row of its own. */
+void sn_cpu_share(struct sn_cpu *c);
+/* Rows of positions from .. end - 1 of a sequence; they ascend. */
+void sn_cpu_rows(const struct sn_cpu *c, uint32_t seq, uint32_t from, uint32_t end,
+	uint32_t *row);
 
 /* matmul.c: outputs are the rows of up to three tensors, one behind the other, each
  * padded to SN_PAD columns of dst. */

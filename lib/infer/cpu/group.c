@@ -54,7 +54,8 @@ uint64_t sn_cpu_bytes_per_token(const struct sn_net *net, const struct sn_shape 
 {
 	return (s->ldx + s->lda + s->ldb + net->cfg.head_dim + 2) * sizeof(float)
 		+ sizeof(struct sn_token) + sizeof(struct sn_pos *) + 3 * sizeof(uint32_t)
-		+ sizeof(struct sn_chunk);
+		+ sizeof(struct sn_chunk) + sizeof(struct sn_branch) + sizeof(struct sn_seq *)
+		+ 2 * sizeof(uint32_t);
 }
 
 uint64_t sn_cpu_bytes_fixed(const struct sn_net *net, const struct sn_shape *s, unsigned threads)
@@ -98,9 +99,22 @@ static void drop(struct sn_cpu *c)
 	c->room = c->rope_rows = 0;
 }
 
+static void drop_seqs(struct sn_cpu *c)
+{
+	free(c->branch);
+	free(c->order);
+	free(c->before);
+	free(c->after);
+	c->branch = NULL;
+	c->order = NULL;
+	c->before = c->after = NULL;
+	c->seq_room = 0;
+}
+
 void sn_cpu_release(struct sn_cpu *c)
 {
 	drop(c);
+	drop_seqs(c);
 	free(c->panels);
 	free(c->scratch);
 	free(c->weights);
@@ -137,6 +151,23 @@ static int grow(struct sn_cpu *c, size_t n, struct sn_err *e)
 	return 0;
 }
 
+static int grow_seqs(struct sn_cpu *c, size_t n, struct sn_err *e)
+{
+	if (n <= c->seq_room)
+		return 0;
+	drop_seqs(c);
+	c->branch = calloc(n, sizeof(*c->branch));
+	c->order = calloc(n, sizeof(*c->order));
+	c->before = calloc(n, sizeof(*c->before));
+	c->after = calloc(n, sizeof(*c->after));
+	if (!c->branch || !c->order || !c->before || !c->after) {
+		drop_seqs(c);
+		return sn_err_mem(e);
+	}
+	c->seq_room = n;
+	return 0;
+}
+
 /* Rows of a matrix that no step fills before another reads them. */
 static void clear_spare(struct sn_cpu *c)
 {
@@ -149,42 +180,48 @@ static void clear_spare(struct sn_cpu *c)
 
 int sn_cpu_plan(struct sn_cpu *c, const struct sn_seq *seqs, size_t n, struct sn_err *e)
 {
-	size_t at = 0, longest = 0;
+	const struct sn_config *f = &c->net->cfg;
+	size_t longest = 0;
+	uint64_t pairs = 0;
 	int rc;
 
 	c->seqs = seqs;
 	c->n_seqs = n;
 	atomic_store(&c->bad_seq, SIZE_MAX);
 
-	c->tokens = c->scored = c->chunks = 0;
-	for (size_t i = 0; i < c->n_seqs; i++) {
-		c->tokens += c->seqs[i].n;
-		longest = most(longest, c->seqs[i].n);
-	}
-	rc = grow(c, c->tokens, e);
-	if (rc)
+	c->scored = c->chunks = 0;
+	if ((rc = grow_seqs(c, n, e)))
 		return rc;
-	for (size_t i = 0; i < c->n_seqs; at += c->seqs[i++].n) {
+	sn_cpu_share(c);
+	if ((rc = grow(c, c->tokens, e)))
+		return rc;
+	for (size_t i = 0; i < c->n_seqs; i++) {
 		const struct sn_seq *q = &c->seqs[i];
+		uint32_t at = c->branch[i].row, p = c->branch[i].shared;
 
-		for (uint32_t t = 0; t < q->n; t++) {
-			c->token[at + t] = (struct sn_token){ (uint32_t)i, t };
-			c->row[at + t] = UINT32_MAX;
+		longest = most(longest, q->n);
+		pairs += (uint64_t)q->n * (q->n + 1) / 2 - (uint64_t)p * (p + 1) / 2;
+		for (uint32_t t = p; t < q->n; t++) {
+			uint32_t r = at + t - p;
+
+			c->token[r] = (struct sn_token){ (uint32_t)i, t };
+			c->row[r] = UINT32_MAX;
 			if (t < q->first || t - q->first >= q->count)
 				continue;
 			c->out[c->scored] = &q->out[t - q->first];
 			c->target[c->scored] = q->target[t - q->first];
 			c->scored_seq[c->scored] = (uint32_t)i;
-			c->row[at + t] = (uint32_t)c->scored++;
+			c->row[r] = (uint32_t)c->scored++;
 		}
 		/* the late ones, which take longest, first */
-		for (size_t j = (q->n + c->shape.queries - 1) / c->shape.queries; j--;) {
-			uint32_t q0 = (uint32_t)(j * c->shape.queries);
+		for (size_t j = (q->n - p + c->shape.queries - 1) / c->shape.queries; j--;) {
+			uint32_t own = (uint32_t)(j * c->shape.queries);
 
-			c->chunk[c->chunks++] = (struct sn_chunk){ (uint32_t)i, q0,
-				(uint32_t)at + q0 };
+			c->chunk[c->chunks++] = (struct sn_chunk){ (uint32_t)i, p + own, at + own };
 		}
 	}
+	c->layer_fma = sn_cpu_layer_fma(f, c->tokens, pairs);
+	c->fma = c->layer_fma * f->n_layers + (uint64_t)c->scored * f->hidden * f->vocab;
 	if (longest > c->rope_rows) {
 		sn_rope_tables(&c->net->cfg, (uint32_t)longest, c->cos, c->sin);
 		c->rope_rows = (uint32_t)longest;
@@ -329,15 +366,10 @@ static int layer(struct sn_cpu *c, uint32_t i, struct sn_err *e)
 	return product(c, SN_ADD, i, 1, down, c->big, s->ldb, c->x, s->ldx, e);
 }
 
-uint64_t sn_cpu_layer_fma(const struct sn_config *f, const struct sn_seq *seqs, size_t n)
+uint64_t sn_cpu_layer_fma(const struct sn_config *f, uint64_t tokens, uint64_t pairs)
 {
 	uint64_t q = (uint64_t)f->n_heads * f->head_dim, kv = (uint64_t)f->n_kv_heads * f->head_dim;
-	uint64_t tokens = 0, pairs = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		tokens += seqs[i].n;
-		pairs += (uint64_t)seqs[i].n * (seqs[i].n + 1) / 2;
-	}
 	return tokens * f->hidden * (2 * q + 2 * kv + 3 * (uint64_t)f->ffn) + 2 * pairs * q;
 }
 
@@ -345,7 +377,6 @@ int sn_cpu_run(struct sn_cpu *c, const struct sn_seq *seqs, size_t n,
 	void (*tick)(void *, uint64_t), void *arg, struct sn_err *e)
 {
 	const struct sn_config *f = &c->net->cfg;
-	uint64_t each;
 	int rc;
 
 	c->tick = tick;
@@ -354,7 +385,6 @@ int sn_cpu_run(struct sn_cpu *c, const struct sn_seq *seqs, size_t n,
 	if ((rc = sn_cpu_plan(c, seqs, n, e)))
 		return rc;
 	sn_stream_begin(c->stream);
-	each = sn_cpu_layer_fma(f, seqs, n);
 	each_token(c, embed_item);
 	sn_stream_embedded(c->stream);
 	if (atomic_load(&c->bad_part) == 0)
@@ -364,7 +394,7 @@ int sn_cpu_run(struct sn_cpu *c, const struct sn_seq *seqs, size_t n,
 		if ((rc = layer(c, i, e)))
 			return rc;
 		if (tick)
-			tick(arg, each);
+			tick(arg, c->layer_fma);
 	}
 	if ((rc = norm(c, SN_W_FINAL_NORM, 0, final_norm_item, e)) || (rc = sn_cpu_head(c, e)))
 		return rc;
