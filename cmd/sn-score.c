@@ -26,7 +26,7 @@ enum { JOB_MAX = 1 << 20, SUMMARY_MAX = 1 << 30 };
 static const char *model, *profile = "ppl", *template = "chatml", *numerics = SN_NUMERICS, *samples;
 static struct sn_opt_list parts;
 static uint64_t threads, memory, deadline, began;
-static int backend, isa, target;
+static int backend, isa, share, target;
 static bool pair, restart, logprobs, as_text, as_show, as_job;
 
 static const struct sn_opt opts[] = {
@@ -43,6 +43,8 @@ static const struct sn_opt opts[] = {
 	{ 'j', "threads", SN_OPT_U64, "N", "threads (default: one a processor)", &threads, 1, 1024 },
 	{ 0, "isa", SN_OPT_CHOICE, "auto|scalar|avx2|avx512|ref",
 		"kernels; all give the same bits", &isa, 0, 0 },
+	{ 0, "share", SN_OPT_CHOICE, "on|off",
+		"compute once what records have in common at the beginning", &share, 0, 0 },
 	{ 0, "memory", SN_OPT_SIZE, "SIZE", "limit for buffers and weights in flight", &memory, 1, 0 },
 	{ 0, "samples", SN_OPT_STR, "FILE", "write a line per record, as it is done", &samples, 0, 0 },
 	{ 0, "restart", SN_OPT_FLAG, NULL, "begin FILE anew, even when it could be gone on with",
@@ -101,6 +103,7 @@ static int choose(const struct sn_score_job *j, struct sn_run_opts *o, struct sn
 	o->logprobs = logprobs;
 	o->infer.threads = (unsigned)threads;
 	o->infer.isa = (enum sn_isa)isa;
+	o->infer.no_share = share == 1;
 	o->infer.memory = memory;
 	o->deadline = deadline ? began + (deadline < INT64_MAX / 2 ? deadline : INT64_MAX / 2) : 0;
 	for (int i = 0; i < SN_PARTS; i++)

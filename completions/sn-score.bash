@@ -12,6 +12,7 @@ _sn_score()
 	*' --backend') mapfile -t COMPREPLY < <(compgen -W 'auto cpu' -- "$cur"); return ;;
 	*' --threads' | *' -j') return ;;
 	*' --isa') mapfile -t COMPREPLY < <(compgen -W 'auto scalar avx2 avx512 ref' -- "$cur"); return ;;
+	*' --share') mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur"); return ;;
 	*' --memory') return ;;
 	*' --samples') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	*' --deadline') return ;;
@@ -19,7 +20,7 @@ _sn_score()
 	case $cur in
 	-*)
 		case $cmd in
-		*) mapfile -t COMPREPLY < <(compgen -W '-m --model -p --profile --template --target --pair --part --numerics --backend -j --threads --isa --memory --samples --restart --logprobs --deadline -t --text --show --job -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W '-m --model -p --profile --template --target --pair --part --numerics --backend -j --threads --isa --share --memory --samples --restart --logprobs --deadline -t --text --show --job -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
 		esac ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;

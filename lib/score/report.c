@@ -69,8 +69,8 @@ static bool is_whole(const json_t *o)
 		{ "model", { "digest", "architecture", "parameters", "bytes", "dtype" } },
 		{ "records", { "digest", "count", "scored" } },
 		{ "result", { "digest" } },
-		{ "run", { "model", "backend", "isa", "threads", "tokens", "groups", "fma", "seconds",
-			"tokens_per_second" } },
+		{ "run", { "model", "backend", "isa", "threads", "tokens", "shared", "groups", "fma",
+			"seconds", "tokens_per_second" } },
 	};
 	static const char *const texts[] = { "profile", "numerics", "template", "template_name",
 		"version", "skipped" };
@@ -97,6 +97,7 @@ static json_t *how(const struct sn_run *run)
 	json_object_set_new(o, "isa", json_string(sn_infer_isa(run->infer)));
 	json_object_set_new(o, "threads", number(sn_infer_threads(run->infer)));
 	json_object_set_new(o, "tokens", number(run->done - run->before));
+	json_object_set_new(o, "shared", number(st.shared));
 	if (run->resumed)
 		json_object_set_new(o, "resumed", number(run->resumed));
 	json_object_set_new(o, "groups", number(st.groups));
@@ -277,6 +278,10 @@ static void text_run(const json_t *o, struct sn_buf *b)
 	sn_buf_fmt(b, "%lld tokens in %s, %.0f a second\n", count(o, "run", "tokens"), time,
 		json_number_value(member(o, "run", "tokens_per_second")));
 	label(b, "");
+	if (count(o, "run", "shared") > 0) {
+		sn_buf_fmt(b, "%lld of them once for several records\n", count(o, "run", "shared"));
+		label(b, "");
+	}
 	sn_buf_plain(b, text(o, "numerics", NULL));
 	sn_buf_str(b, ", template ");
 	sn_buf_plain(b, text(o, "template_name", NULL));
