@@ -32,7 +32,7 @@ for p in ppl dippy-2025-01; do
 done
 
 # other groups share other things
-for how in "-j 1" "-j 3" "--isa avx2 -j 2" "--memory 6M" "--memory 16M"; do
+for how in "-j 1" "-j 3" "--isa avx2 -j 2" "--memory 10M" "--memory 16M"; do
 	# shellcheck disable=SC2086 # words
 	if score -p dippy-2025-01 $how r.jsonl >out.json 2>err; then
 		is "$how: digest" "$(digest out.json)" "$(digest off.json)"
