@@ -97,6 +97,7 @@ $(B)/%.o: %.c Makefile | $(SETUP)
 
 %_avx2.o: ALL_CFLAGS += -mavx2 -mfma -mf16c
 %_avx512.o: ALL_CFLAGS += -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma -mf16c
+%_bf16_avx512.o: ALL_CFLAGS += -mavx512bf16
 
 ifeq ($(ARCH),x86_64)
 # AVX-512 sources once more, by way of AVX2 (SIMDe)

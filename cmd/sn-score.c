@@ -23,7 +23,7 @@
 
 enum { JOB_MAX = 1 << 20, SUMMARY_MAX = 1 << 30 };
 
-static const char *model, *profile = "ppl", *template = "chatml", *numerics = SN_NUMERICS, *samples;
+static const char *model, *profile = "ppl", *template = "chatml", *numerics = "f32-exact", *samples;
 static struct sn_opt_list parts;
 static uint64_t threads, memory, deadline, began;
 static int backend, isa, share, target;
@@ -38,7 +38,7 @@ static const struct sn_opt opts[] = {
 	{ 0, "pair", SN_OPT_FLAG, NULL, "dippy-2025-01: pool records two by two", &pair, 0, 0 },
 	{ 0, "part", SN_OPT_LIST, "NAME=VALUE",
 		"dippy-2025-01: a part of the total that was measured elsewhere", &parts, 0, 0 },
-	{ 0, "numerics", SN_OPT_STR, "NAME", "arithmetic: f32-exact (default)", &numerics, 0, 0 },
+	{ 0, "numerics", SN_OPT_STR, "NAME", "arithmetic: f32-exact (default) or bf16-fast", &numerics, 0, 0 },
 	{ 0, "backend", SN_OPT_CHOICE, "auto|cpu", "where to compute", &backend, 0, 0 },
 	{ 'j', "threads", SN_OPT_U64, "N", "threads (default: one a processor)", &threads, 1, 1024 },
 	{ 0, "isa", SN_OPT_CHOICE, "auto|scalar|avx2|avx512|ref",
@@ -116,9 +116,12 @@ static int choose(const struct sn_score_job *j, struct sn_run_opts *o, struct sn
 	if (!o->template)
 		return sn_err(e, SN_EUSE, "no template is called \"%s\" (there is %s)", j->template,
 			sn_template_names());
-	if (strcmp(j->numerics, SN_NUMERICS))
-		return sn_err(e, SN_EUSE, "no numerics is called \"%s\" (there is %s)", j->numerics,
-			SN_NUMERICS);
+	while (o->infer.numerics < SN_NUMERICS &&
+			strcmp(j->numerics, sn_numerics_names[o->infer.numerics]))
+		o->infer.numerics++;
+	if (o->infer.numerics == SN_NUMERICS)
+		return sn_err(e, SN_EUSE, "no numerics is called \"%s\" (there are %s, %s)", j->numerics,
+			sn_numerics_names[SN_F32_EXACT], sn_numerics_names[SN_BF16_FAST]);
 	if (how->target != SN_TARGET_LAST && !o->profile->takes_target)
 		return sn_err(e, SN_EUSE, "profile %s has no choice of targets", o->profile->name);
 	if (how->pair && !o->profile->takes_pair)

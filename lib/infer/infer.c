@@ -15,6 +15,8 @@ enum { DEFAULT_TOKENS = 8192 };
 
 const char *const sn_isa_names[SN_ISAS] = { "auto", "scalar", "avx2", "avx512", "ref" };
 
+const char *const sn_numerics_names[SN_NUMERICS] = { "f32-exact", "bf16-fast" };
+
 static const struct sn_ops *const tables[SN_ISAS] = {
 	[SN_ISA_SCALAR] = &sn_ops_scalar,
 	[SN_ISA_AVX2] = &sn_ops_avx2,
@@ -55,6 +57,17 @@ static int choose(struct sn_infer *inf, struct sn_err *e)
 		return sn_err(e, SN_EUSE, "this processor does not have %s", sn_isa_names[isa]);
 	inf->isa = isa;
 	return 0;
+}
+
+/* The instruction for bf16 instead of its emulation, where there is one. */
+static const struct sn_product *product(const struct sn_infer *inf)
+{
+	const struct sn_product *by = &tables[inf->isa]->product[inf->opts.numerics];
+
+	if (inf->isa == SN_ISA_AVX512 && inf->opts.numerics == SN_BF16_FAST &&
+			sn_bf16_native_usable(by))
+		by = &sn_bf16_native;
+	return by;
 }
 
 static int size(struct sn_infer *inf, unsigned threads, struct sn_err *e)
@@ -117,6 +130,7 @@ int sn_infer_open_net(struct sn_infer **out, const struct sn_net *net,
 		inf->cpu.net = &inf->net;
 		inf->cpu.stream = inf->stream;
 		inf->cpu.ops = tables[inf->isa];
+		inf->cpu.by = product(inf);
 		inf->cpu.pool = inf->pool;
 		inf->cpu.stats = &inf->stats;
 		inf->cpu.no_share = inf->opts.no_share;
@@ -230,7 +244,7 @@ static int run_ref(struct sn_infer *inf, struct sn_seq *seqs, size_t n, struct s
 	int rc = 0;
 
 	for (size_t i = 0; i < n && !rc; i++) {
-		rc = sn_ref_run(&inf->net, &seqs[i], i, &inf->bad_seq, e);
+		rc = sn_ref_run(&inf->net, inf->opts.numerics, &seqs[i], i, &inf->bad_seq, e);
 		done += seqs[i].n;
 		inf->stats.fma += net_fma(&inf->net.cfg, &seqs[i]);
 		if (inf->opts.progress)

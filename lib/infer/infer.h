@@ -1,9 +1,9 @@
 /*
  * The forward pass: token ids in, what a score needs of the logits out.
  *
- * Numerics are `f32-exact' (SCORING section 3, and numerics.h for what that page
- * leaves open): the bits of every output depend on the model and on the one
- * sequence, never on the other sequences of the group, on threads, on the
+ * Numerics are `f32-exact' or `bf16-fast' (SCORING section 3, and numerics.h for what
+ * that page leaves open): the bits of every output depend on these, on the model and on
+ * the one sequence, never on the other sequences of the group, on threads, on the
  * instruction set or on the memory limit.
  *
  * A run is layer-major over the group it is given: every weight is read and widened
@@ -51,8 +51,16 @@ enum sn_isa {
 };
 extern const char *const sn_isa_names[SN_ISAS];        /* "auto", "scalar", "avx2", ... */
 
+enum sn_numerics {
+	SN_F32_EXACT,
+	SN_BF16_FAST,           /* the inputs of matmuls, but not of attention, rounded to bf16 */
+	SN_NUMERICS
+};
+extern const char *const sn_numerics_names[SN_NUMERICS];       /* "f32-exact", "bf16-fast" */
+
 struct sn_infer_opts {
 	unsigned threads;               /* 0: one for each processor this process may use */
+	enum sn_numerics numerics;
 	enum sn_isa isa;                /* one that the processor lacks is SN_EUSE */
 	bool no_share;                  /* work out each sequence by itself */
 	uint64_t memory;                /* bytes that buffers and weights in flight may take;

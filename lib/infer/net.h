@@ -41,7 +41,7 @@ float sn_attention_scale(const struct sn_config *c);
 float sn_lse(float m, float l);
 
 /* One sequence through the reference; `threads' and the like do not concern it. */
-int sn_ref_run(const struct sn_net *net, const struct sn_seq *seq, size_t index,
-	size_t *bad, struct sn_err *e);
+int sn_ref_run(const struct sn_net *net, enum sn_numerics numerics, const struct sn_seq *seq,
+	size_t index, size_t *bad, struct sn_err *e);
 
 #endif

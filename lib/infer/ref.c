@@ -21,6 +21,7 @@ struct mat {
 
 struct state {
 	const struct sn_net *net;
+	enum sn_numerics numerics;
 	const struct sn_seq *seq;
 	size_t index;                   /* the sequence's, for messages */
 	size_t *bad;
@@ -39,6 +40,19 @@ static int not_finite(struct state *s)
 	return sn_err(s->e, SN_ENO, "sequence %zu: a value is not finite", s->index);
 }
 
+/* to bf16, ties to even; a NaN stays one, a denormal becomes a zero */
+static float bf16(float x)
+{
+	uint32_t b;
+
+	if (isnan(x))
+		return x;
+	memcpy(&b, &x, 4);
+	b = (b + 0x7fff + (b >> 16 & 1)) & 0xffff0000;
+	memcpy(&x, &b, 4);
+	return fabsf(x) < FLT_MIN ? copysignf(0, x) : x;
+}
+
 static int load(struct state *s, enum sn_role role, uint32_t layer)
 {
 	const struct sn_tensor *t = sn_net_tensor(s->net, role, layer);
@@ -52,9 +66,12 @@ static int load(struct state *s, enum sn_role role, uint32_t layer)
 		return sn_err_mem(s->e);
 	for (size_t r = 0; r < m->rows; r++)
 		sn_widen(t, r, 0, m->cols, m->p + r * m->cols);
-	for (size_t i = 0; i < m->rows * m->cols; i++)
+	for (size_t i = 0; i < m->rows * m->cols; i++) {
+		if (s->numerics == SN_BF16_FAST && t->ndim > 1)
+			m->p[i] = bf16(m->p[i]);
 		if (!isfinite(m->p[i]))
 			return sn_err(s->e, SN_ENO, "%s: a value is not finite", t->name);
+	}
 	return 0;
 }
 
@@ -68,10 +85,50 @@ static float chain(const float *x, const float *w, size_t n)
 	return acc;
 }
 
-static void matmul(const struct mat *m, const float *x, float *y)
+/* fma, denormal results flushed: those that 24 bits do not round to FLT_MIN */
+static float flushed_fma(float a, float b, float c)
 {
+	double product = (double)a * b, sum = product + c;
+	double lost = fabs(product) > fabs(c) ? c - (sum - product) : product - (sum - c);
+	double edge = FLT_MIN - 0x1p-151;
+
+	if (sum < 0)
+		sum = -sum, lost = -lost;
+	if (sum < edge || (sum == edge && lost < 0))
+		return product + c < 0 ? -0.0f : sum == 0 ? (float)(product + c) : 0;
+	return __builtin_fmaf(a, b, c);
+}
+
+/* bf16-fast: pair by pair, the second of each first; both are bf16 already */
+static float chain_pairs(const float *x, const float *w, size_t n)
+{
+	float acc = 0;
+
+	for (size_t k = 0; k < n; k += 2) {
+		acc = k + 1 < n ? flushed_fma(x[k + 1], w[k + 1], acc) : flushed_fma(0, 0, acc);
+		acc = flushed_fma(x[k], w[k], acc);
+	}
+	return acc;
+}
+
+static float product(const struct state *s, const float *x, const float *w, size_t n)
+{
+	return s->numerics == SN_BF16_FAST ? chain_pairs(x, w, n) : chain(x, w, n);
+}
+
+/* what goes into a matmul */
+static void input(const struct state *s, float *x, size_t n)
+{
+	for (size_t i = 0; i < n && s->numerics == SN_BF16_FAST; i++)
+		x[i] = bf16(x[i]);
+}
+
+static void matmul(const struct state *s, enum sn_role role, const float *x, float *y)
+{
+	const struct mat *m = &s->w[role];
+
 	for (size_t r = 0; r < m->rows; r++)
-		y[r] = chain(x, m->p + r * m->cols, m->cols);
+		y[r] = product(s, x, m->p + r * m->cols, m->cols);
 }
 
 static float combine(float lane[SN_LANES])
@@ -175,9 +232,10 @@ static int layer(struct state *s, uint32_t layer_index)
 
 		if (!norm(x, s->w[SN_W_ATTN_NORM].p, c->hidden, c->rms_eps, s->y))
 			return not_finite(s);
-		matmul(&s->w[SN_W_Q], s->y, s->q);
-		matmul(&s->w[SN_W_K], s->y, s->k + t * kv);
-		matmul(&s->w[SN_W_V], s->y, s->v + t * kv);
+		input(s, s->y, c->hidden);
+		matmul(s, SN_W_Q, s->y, s->q);
+		matmul(s, SN_W_K, s->y, s->k + t * kv);
+		matmul(s, SN_W_V, s->y, s->v + t * kv);
 		for (size_t h = 0; h < c->n_heads; h++)
 			rope(s->q + h * dim, s->cos + t * half, s->sin + t * half, half);
 		for (size_t h = 0; h < c->n_kv_heads; h++)
@@ -186,16 +244,19 @@ static int layer(struct state *s, uint32_t layer_index)
 			if (!attend(s->q + h * dim, s->k + h / share * dim, s->v + h / share * dim,
 					kv, t, dim, scale, s->att + h * dim))
 				return not_finite(s);
-		matmul(&s->w[SN_W_O], s->att, s->y);
+		input(s, s->att, c->n_heads * dim);
+		matmul(s, SN_W_O, s->att, s->y);
 		for (size_t i = 0; i < c->hidden; i++)
 			x[i] += s->y[i];
 		if (!norm(x, s->w[SN_W_FFN_NORM].p, c->hidden, c->rms_eps, s->y))
 			return not_finite(s);
-		matmul(&s->w[SN_W_GATE], s->y, s->g);
-		matmul(&s->w[SN_W_UP], s->y, s->u);
+		input(s, s->y, c->hidden);
+		matmul(s, SN_W_GATE, s->y, s->g);
+		matmul(s, SN_W_UP, s->y, s->u);
 		for (size_t i = 0; i < c->ffn; i++)
 			s->g[i] = (s->g[i] * sn_sigmoidf(s->g[i])) * s->u[i];
-		matmul(&s->w[SN_W_DOWN], s->g, s->y);
+		input(s, s->g, c->ffn);
+		matmul(s, SN_W_DOWN, s->g, s->y);
 		for (size_t i = 0; i < c->hidden; i++)
 			x[i] += s->y[i];
 	}
@@ -230,7 +291,7 @@ static int logits(struct state *s, const float *y, uint32_t target, struct sn_po
 		size_t n = w->rows - at < SN_VOCAB_TILE ? w->rows - at : SN_VOCAB_TILE;
 
 		for (size_t j = 0; j < n; j++) {
-			float z = chain(y, w->p + (at + j) * w->cols, w->cols);
+			float z = product(s, y, w->p + (at + j) * w->cols, w->cols);
 
 			if (!isfinite(z))
 				return not_finite(s);
@@ -271,6 +332,7 @@ static int forward(struct state *s)
 			return not_finite(s);
 		if (t < q->first || t - q->first >= q->count)
 			continue;
+		input(s, s->y, c->hidden);
 		rc = logits(s, s->y, q->target[t - q->first], &q->out[t - q->first]);
 		if (rc)
 			return rc;
@@ -278,12 +340,12 @@ static int forward(struct state *s)
 	return 0;
 }
 
-int sn_ref_run(const struct sn_net *net, const struct sn_seq *seq, size_t index,
-	size_t *bad, struct sn_err *e)
+int sn_ref_run(const struct sn_net *net, enum sn_numerics numerics, const struct sn_seq *seq,
+	size_t index, size_t *bad, struct sn_err *e)
 {
 	const struct sn_config *c = &net->cfg;
 	size_t dim = c->head_dim, n = seq->n;
-	struct state s = { .net = net, .seq = seq, .index = index, .bad = bad, .e = e };
+	struct state s = { .net = net, .numerics = numerics, .seq = seq, .index = index, .bad = bad, .e = e };
 	struct { float **p; size_t rows, cols; } part[] = {
 		{ &s.x, n, c->hidden },
 		{ &s.k, n, c->n_kv_heads * dim }, { &s.v, n, c->n_kv_heads * dim },

@@ -147,7 +147,7 @@ int sn_run_report(const struct sn_run *run, json_t **out, struct sn_err *e)
 	json_object_set_new(part, "count", number(run->records->n));
 	json_object_set_new(part, "scored", number(run->scored));
 	json_object_set_new(o, "skipped", skipped(run));
-	json_object_set_new(o, "numerics", json_string(SN_NUMERICS));
+	json_object_set_new(o, "numerics", json_string(sn_numerics_names[run->o.infer.numerics]));
 	sn_template_digest(run->o.template, template);
 	json_object_set_new(o, "template", hex(template));
 	json_object_set_new(o, "template_name", json_string(run->o.template->name));

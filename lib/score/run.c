@@ -339,7 +339,7 @@ static void digest(struct sn_run *run)
 	const struct sn_profile *p = run->o.profile;
 	struct sn_result r;
 
-	sn_result_init(&r, p->name, SN_NUMERICS);
+	sn_result_init(&r, p->name, sn_numerics_names[run->o.infer.numerics]);
 	for (size_t i = 0; i < run->records->n; i++) {
 		const uint8_t *record = run->records->v[i].digest;
 

@@ -21,15 +21,13 @@
 #include "score/result.h"
 #include "score/samples.h"
 
-/* The one numerics there is; its name is in result.digest. */
-#define SN_NUMERICS "f32-exact"
-
 struct sn_run_opts {
 	const char *model;              /* path */
 	const struct sn_profile *profile;
 	struct sn_profile_opts how;
 	const struct sn_template *template;
-	struct sn_infer_opts infer;     /* threads, isa, memory; the progress members are the run's */
+	struct sn_infer_opts infer;     /* numerics, threads, isa, memory; the progress members
+					   are the run's */
 	uint64_t deadline;              /* by sn_clock_mono(); 0: none */
 	bool logprobs;                  /* sample lines carry ids and per-token values */
 	/* Told how far it is; may be NULL.  `what' is "hashing" (the model, in unit "B") and

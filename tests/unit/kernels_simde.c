@@ -21,7 +21,7 @@
 static int run(const struct sn_ops *ops, const struct sn_net *net, struct sn_seq *seq, size_t n)
 {
 	struct sn_infer_stats stats = { 0 };
-	struct sn_cpu c = { .net = net, .ops = ops, .stats = &stats };
+	struct sn_cpu c = { .net = net, .ops = ops, .by = &ops->product[0], .stats = &stats };
 	struct sn_err e;
 	int rc = sn_pool_open(&c.pool, 2, NULL, &e);
 

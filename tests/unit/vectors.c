@@ -170,7 +170,7 @@ static bool attention(const struct vec_file *f, const struct sn_ops *o)
 	struct sn_net net = { .cfg = { .n_layers = 1, .n_heads = 1, .n_kv_heads = 1, .hidden = 8,
 		.ffn = 8, .vocab = 8, .max_positions = 1000, .rope_theta = 10000 } };
 	struct sn_infer_stats stats = { 0 };
-	struct sn_cpu c = { .net = &net, .ops = o, .stats = &stats };
+	struct sn_cpu c = { .net = &net, .ops = o, .by = &o->product[0], .stats = &stats };
 	struct sn_seq seq = { 0 };
 	bool good = true;
 

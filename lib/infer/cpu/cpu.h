@@ -55,6 +55,7 @@ struct sn_shape {
 struct sn_cpu {
 	const struct sn_net *net;
 	const struct sn_ops *ops;
+	const struct sn_product *by;    /* of ops, by numerics */
 	struct sn_pool *pool;
 	struct sn_stream *stream;
 	struct sn_shape shape;
@@ -97,7 +98,7 @@ void sn_cpu_shape(struct sn_shape *s, const struct sn_net *net, const struct sn_
 uint64_t sn_cpu_bytes_fixed(const struct sn_net *net, const struct sn_shape *s, unsigned threads);
 uint64_t sn_cpu_bytes_per_token(const struct sn_net *net, const struct sn_shape *s);
 
-/* net, ops, pool, stream, stats and no_share are set, the rest zero. */
+/* net, ops, by, pool, stream, stats and no_share are set, the rest zero. */
 int sn_cpu_init(struct sn_cpu *c, struct sn_err *e);
 void sn_cpu_release(struct sn_cpu *c);
 /* One group; `tick' is told of each share of the work as multiply-adds done. */
@@ -122,7 +123,7 @@ struct sn_matmul {
 	enum sn_epilogue epilogue;
 	unsigned parts;
 	const struct sn_tensor *part[3];        /* SN_SWIGLU: gate and up */
-	const float *a;
+	float *a;                               /* may be changed in place: see sn_product */
 	size_t lda;
 	float *dst;
 	size_t ldd;
@@ -131,7 +132,10 @@ int sn_cpu_matmul(struct sn_cpu *c, const struct sn_matmul *m, struct sn_err *e)
 /* Panels of rows r0 .. r0 + n - 1 of one tensor into c->panels. */
 int sn_cpu_pack_rows(struct sn_cpu *c, const struct sn_tensor *t, size_t r0, size_t n,
 	struct sn_err *e);
-/* Largest k of one pass: depth cut into equal parts. */
+/* `rows' rows of k inputs, made what c->by->tile wants; and how many elements that is. */
+void sn_cpu_lay(struct sn_cpu *c, float *a, size_t lda, size_t rows, size_t k);
+size_t sn_cpu_laid(const struct sn_cpu *c, size_t k);
+/* Largest k of one pass: depth cut into equal parts, of an even number. */
 size_t sn_cpu_depth(size_t k);
 
 void sn_cpu_attention(struct sn_cpu *c);        /* attention.c: big to a */

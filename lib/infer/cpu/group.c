@@ -43,7 +43,8 @@ void sn_cpu_shape(struct sn_shape *s, const struct sn_net *net, const struct sn_
 	/* a tile of the vocabulary, and two panels of the deepest matrix */
 	if (vocab > SN_VOCAB_TILE)
 		vocab = SN_VOCAB_TILE;
-	s->panels = most(sn_pad(vocab, SN_PAD) * c->hidden, 2 * ops->nr * deepest);
+	s->panels = most(sn_pad(vocab, SN_PAD) * sn_pad(c->hidden, 2),
+		2 * ops->nr * sn_pad(deepest, 2));
 	s->scratch = most(sn_cpu_head_scratch(), sn_cpu_attention_scratch(net, s));
 	s->scratch = most(s->scratch, (size_t)ops->nr * (SN_PACK_DEPTH + 8));
 	s->scratch = most(s->scratch, (size_t)(SN_ROW_BLOCK + SN_MAX_MR) * SN_PANEL_BLOCK * ops->nr);
@@ -332,7 +333,7 @@ static int norm(struct sn_cpu *c, enum sn_role role, uint32_t layer,
 
 /* dst = a W, or += */
 static int product(struct sn_cpu *c, enum sn_epilogue epilogue, uint32_t layer, unsigned n,
-	const enum sn_role *roles, const float *a, size_t lda, float *dst, size_t ldd,
+	const enum sn_role *roles, float *a, size_t lda, float *dst, size_t ldd,
 	struct sn_err *e)
 {
 	struct sn_matmul m = { .epilogue = epilogue, .parts = n, .a = a, .lda = lda,

@@ -35,6 +35,7 @@ static void logits_item(void *arg, size_t item, unsigned worker)
 	const struct tile *t = arg;
 	struct sn_cpu *c = t->c;
 	const struct sn_ops *ops = c->ops;
+	const struct sn_product *by = c->by;
 	size_t row0 = item * t->rows, rows = c->scored - row0;
 	float *z = c->scratch + worker * c->shape.scratch;
 
@@ -45,8 +46,8 @@ static void logits_item(void *arg, size_t item, unsigned worker)
 
 		for (size_t j = 0; j < t->ids; j += ops->nr)
 			for (size_t i = 0; i < rows; i += ops->mr)
-				ops->tile(c->a + (row0 + i) * c->shape.lda + k, c->shape.lda,
-					c->panels + j * t->k + k * ops->nr, n,
+				by->tile(c->a + (row0 + i) * c->shape.lda + k / by->per, c->shape.lda,
+					c->panels + (j * t->k + k * ops->nr) / by->per, n / by->per,
 					z + i * LD + j, LD, k > 0);
 	}
 	for (size_t i = 0; i < rows; i++)
@@ -61,8 +62,11 @@ size_t sn_cpu_head_scratch(void)
 int sn_cpu_head(struct sn_cpu *c, struct sn_err *e)
 {
 	const struct sn_tensor *w = sn_net_tensor(c->net, SN_W_HEAD, 0);
-	struct tile t = { .c = c, .k = w->shape[1], .depth = sn_cpu_depth(w->shape[1]) };
+	struct tile t = { .c = c, .k = sn_cpu_laid(c, w->shape[1]) };
 	size_t vocab = w->shape[0];
+
+	t.depth = sn_cpu_depth(t.k);
+	sn_cpu_lay(c, c->a, c->shape.lda, c->scored, w->shape[1]);
 
 	for (size_t i = 0; i < c->scored; i++) {
 		c->ml[2 * i] = -INFINITY;

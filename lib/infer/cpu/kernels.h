@@ -56,6 +56,8 @@ static inline V v_sigmoid(V x)
 	return v_div(v_where_minus(x, e, v_set(1.0f)), v_add(v_set(1.0f), e));
 }
 
+/* kept apart, so that none of its arithmetic is moved past a change of modes */
+__attribute__((noinline))
 static void tile(const float *a, size_t lda, const float *b, size_t k, float *c, size_t ldc,
 	int load)
 {
@@ -79,6 +81,55 @@ static void tile(const float *a, size_t lda, const float *b, size_t k, float *c,
 	}
 	ROWS(STORE)
 }
+
+/*
+ * A step of bf16-fast's chain (numerics.h) is fma with denormals flushed, those of its result
+ * as x86 does in that mode: what rounds to FLT_MIN when exponents have no end is kept.
+ * Here partners are swapped (bf16.c) so that the chain is in order.
+ */
+#ifdef FLUSH_ON
+static void tile_bf16(const float *a, size_t lda, const float *b, size_t k, float *c, size_t ldc,
+	int load)
+{
+	unsigned modes = FLUSH_ON();
+
+	tile(a, lda, b, k, c, ldc, load);
+	FLUSH_OFF(modes);
+}
+#else
+static inline float flush(float x)
+{
+	return fabsf(x) < FLT_MIN ? copysignf(0, x) : x;
+}
+
+/* fmaf rounds a little more to FLT_MIN, since denormals are twice as far apart below it as
+ * floats would be.  There all is a small multiple of 2^-151 but the product, and that is
+ * exact in f64 as it is. */
+static inline float flushed_fma(float a, float b, float c)
+{
+	float r = __builtin_fmaf(a, b, c), sign;
+
+	if (!(fabsf(r) <= FLT_MIN))
+		return r;
+	sign = copysignf(1, r);
+	if (fabsf(r) == FLT_MIN && (double)a * b * sign >= 0x1p-126 - 0x1p-151 - (double)c * sign)
+		return r;
+	return sign * 0;
+}
+
+static void tile_bf16(const float *a, size_t lda, const float *b, size_t k, float *c, size_t ldc,
+	int load)
+{
+	for (size_t i = 0; i < MR; i++, a += lda, c += ldc)
+		for (size_t j = 0; j < NR; j++) {
+			float acc = load ? flush(c[j]) : 0;
+
+			for (size_t l = 0; l < k; l++)
+				acc = flushed_fma(a[l], b[l * NR + j], acc);
+			c[j] = acc;
+		}
+}
+#endif
 
 static void row(const float *a, const float *b, size_t k, float *c, int load)
 {
@@ -286,6 +337,7 @@ static int logits(const float *z, size_t n, uint32_t id0, float *m, float *l, fl
 	.tile = tile, .row = row, .pack = pack, \
 	.norm = norm, .put = put, .add = add, .swiglu = swiglu, \
 	.rope = rope, .softmax = softmax, .scale = scale, .divide = divide, .logits = logits, \
+	.product = { { 1, NULL, tile }, { 1, sn_bf16_swap, tile_bf16 } }, \
 }
 #define TABLE(n) TABLE2(n)
 TABLE(NAME);

@@ -1,4 +1,6 @@
 /* Where the architecture has neither AVX2 nor AVX-512. */
+#include <stddef.h>
+
 #include "infer/cpu/ops.h"
 
 static int never(void)
@@ -8,3 +10,10 @@ static int never(void)
 
 const struct sn_ops sn_ops_avx2 = { .name = "avx2", .usable = never };
 const struct sn_ops sn_ops_avx512 = { .name = "avx512", .usable = never };
+
+const struct sn_product sn_bf16_native = { .per = 2 };
+
+int sn_bf16_native_usable(const struct sn_product *like)
+{
+	return 0;
+}

@@ -69,7 +69,8 @@ static int pack_panel(struct sn_cpu *c, const struct sn_tensor *t, size_t row, s
 	float *panel, float *scratch)
 {
 	size_t nr = c->ops->nr, cols = t->shape[1], ld = SN_PACK_DEPTH + 8;
-	int finite = 1;
+	const struct sn_product *by = c->by;
+	int finite = 1, laid = 1, packed;
 
 	for (size_t k = 0; k < cols; k += SN_PACK_DEPTH) {
 		size_t n = cols - k < SN_PACK_DEPTH ? cols - k : SN_PACK_DEPTH;
@@ -79,8 +80,13 @@ static int pack_panel(struct sn_cpu *c, const struct sn_tensor *t, size_t row, s
 				sn_widen(t, row + i, k, n, scratch + i * ld);
 			else
 				memset(scratch + i * ld, 0, n * sizeof(float));
+			if (by->lay)
+				laid &= by->lay(scratch + i * ld, n);
 		}
-		finite &= c->ops->pack(scratch, ld, n, panel + k * nr);
+		/* two bf16 in a float's place move as one; what pack says of them is nothing */
+		packed = c->ops->pack(scratch, ld, sn_cpu_laid(c, n) / by->per,
+			panel + k * nr / by->per);
+		finite &= by->lay ? laid : packed;
 	}
 	return finite;
 }
@@ -110,7 +116,7 @@ static void pack_item(void *arg, size_t i, unsigned worker)
 		t = p->m->part[at.part];
 		end = t->shape[0];
 	}
-	if (!pack_panel(c, t, at.row, end, c->panels + i * nr * t->shape[1],
+	if (!pack_panel(c, t, at.row, end, c->panels + i * nr * sn_cpu_laid(c, t->shape[1]) / c->by->per,
 			c->scratch + worker * c->shape.scratch))
 		lowest_part(c, at.part);
 }
@@ -137,11 +143,41 @@ int sn_cpu_pack_rows(struct sn_cpu *c, const struct sn_tensor *t, size_t r0, siz
 	return pack(&p, (n + c->ops->nr - 1) / c->ops->nr, e);
 }
 
+enum { LAID_AT_ONCE = 48 };
+
+struct lay {
+	struct sn_cpu *c;
+	float *a;
+	size_t lda, rows, k;
+};
+
+static void lay_item(void *arg, size_t item, unsigned worker)
+{
+	const struct lay *l = arg;
+	size_t end = (item + 1) * LAID_AT_ONCE;
+
+	for (size_t i = item * LAID_AT_ONCE; i < end && i < l->rows; i++)
+		l->c->by->lay(l->a + i * l->lda, l->k);
+}
+
+void sn_cpu_lay(struct sn_cpu *c, float *a, size_t lda, size_t rows, size_t k)
+{
+	struct lay l = { c, a, lda, rows, k };
+
+	if (c->by->lay)
+		sn_pool_run(c->pool, (rows + LAID_AT_ONCE - 1) / LAID_AT_ONCE, lay_item, &l);
+}
+
+size_t sn_cpu_laid(const struct sn_cpu *c, size_t k)
+{
+	return c->by->lay ? sn_pad(k, 2) : k;
+}
+
 size_t sn_cpu_depth(size_t k)
 {
 	size_t parts = (k + SN_DEPTH_BLOCK - 1) / SN_DEPTH_BLOCK;
 
-	return (k + parts - 1) / parts;
+	return sn_pad((k + parts - 1) / parts, 2);
 }
 
 /* A finished tile (for SwiGLU the gate's is before it) goes to its place. */
@@ -159,6 +195,7 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 {
 	const struct multiply *w = arg;
 	const struct sn_ops *ops = w->c->ops;
+	const struct sn_product *by = w->c->by;
 	const struct sn_matmul *m = w->m;
 	size_t nr = ops->nr, size = ops->mr * nr, tiles;
 	size_t row0 = item / w->panel_blocks * w->rows, rows = w->c->tokens - row0;
@@ -174,15 +211,15 @@ static void multiply_item(void *arg, size_t item, unsigned worker)
 		size_t n = w->k - k < w->depth ? w->k - k : w->depth;
 
 		for (size_t p = p0; p < p0 + count; p++) {
-			const float *panel = w->c->panels + (p * w->k + k) * nr;
+			const float *panel = w->c->panels + (p * w->k + k) * nr / by->per;
 			float *dst = m->dst + row0 * m->ldd + locate(m, w->first + p, nr).col;
 
 			/* gate's and up's tiles are next to each other */
 			float *tile = scratch + ((p - p0) / 2 * tiles * 2 + p % 2) * size;
 
 			for (size_t i = 0; i < rows; i += ops->mr, tile += 2 * size) {
-				ops->tile(m->a + (row0 + i) * m->lda + k, m->lda, panel, n,
-					tile, nr, k > 0);
+				by->tile(m->a + (row0 + i) * m->lda + k / by->per, m->lda, panel,
+					n / by->per, tile, nr, k > 0);
 				if (k + n == w->k && (m->epilogue != SN_SWIGLU || p % 2))
 					finish(w, dst + i * m->ldd, tile);
 			}
@@ -213,11 +250,13 @@ static void used(struct sn_cpu *c, const struct sn_matmul *m, size_t first, size
 
 int sn_cpu_matmul(struct sn_cpu *c, const struct sn_matmul *m, struct sn_err *e)
 {
-	size_t k = m->part[0]->shape[1], nr = c->ops->nr;
-	size_t all = panels_in(m, nr), most = c->shape.panels / (k * nr) & ~(size_t)1;
+	size_t k = sn_cpu_laid(c, m->part[0]->shape[1]), nr = c->ops->nr;
+	size_t all = panels_in(m, nr);
+	size_t most = c->shape.panels * c->by->per / (k * nr) & ~(size_t)1;
 	struct multiply w = { .c = c, .m = m, .k = k, .depth = sn_cpu_depth(k) };
 	int rc;
 
+	sn_cpu_lay(c, m->a, m->lda, c->tokens, m->part[0]->shape[1]);
 	w.rows = sn_rows_of_item(c->tokens, SN_ROW_BLOCK);
 	w.row_blocks = (c->tokens + w.rows - 1) / w.rows;
 	for (; w.first < all; w.first += w.count) {

@@ -19,6 +19,21 @@ enum {
 	SN_MAX_NR = 32,
 };
 
+/*
+ * How matmuls multiply, by numerics.  Both are chains over k; bf16-fast's inputs and
+ * weights first become bf16 by `lay', which also brings them in the order that its tile
+ * wants (bf16.c).
+ */
+struct sn_product {
+	unsigned per;           /* elements in a float's place: 1, or 2 where they are 16 bits */
+	/* n elements of a row, in place, zero-padded to an even number.  Whether all are finite
+	 * then.  NULL: nothing to do. */
+	int (*lay)(float *x, size_t n);
+	/* As the tile of sn_ops, over k / per floats' places. */
+	void (*tile)(const float *a, size_t lda, const float *b, size_t k, float *c, size_t ldc,
+		int load);
+};
+
 struct sn_ops {
 	const char *name;
 	unsigned mr, nr;        /* a tile is mr rows (tokens) by nr columns (outputs) */
@@ -53,10 +68,21 @@ struct sn_ops {
 	void (*scale)(float *x, float by, size_t n);                    /* n padded */
 	void (*divide)(float *dst, const float *x, float by, size_t n); /* n exact */
 
+	struct sn_product product[SN_NUMERICS];
+
 	/* A tile of n logits, of ids from id0 on, added to m, l and the ten highest.  Whether finite. */
 	int (*logits)(const float *z, size_t n, uint32_t id0, float *m, float *l, float *top,
 		uint32_t *top_id);
 };
+
+/* lay */
+int sn_bf16_swap(float *x, size_t n);   /* bf16 as f32, partners swapped: per 1 */
+int sn_bf16_pair(float *x, size_t n);   /* bf16, two to a float's place: per 2 */
+
+/* By the instruction; its tile is that of AVX-512's table in shape. */
+extern const struct sn_product sn_bf16_native;
+/* Whether the processor has it, and it gives the bits of `like', the emulation. */
+int sn_bf16_native_usable(const struct sn_product *like);
 
 extern const struct sn_ops sn_ops_scalar, sn_ops_avx2, sn_ops_avx512;
 

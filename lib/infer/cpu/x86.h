@@ -2,6 +2,24 @@
 #ifndef SN_INFER_CPU_X86_H
 #define SN_INFER_CPU_X86_H
 
+/* denormals as zero, in and out, round to nearest; and back */
+static inline unsigned flush_on(void)
+{
+	unsigned before = _mm_getcsr();
+
+	_mm_setcsr(0x1f80 | 0x8040);
+	__asm__ volatile("" ::: "memory");
+	return before;
+}
+
+static inline void flush_off(unsigned before)
+{
+	__asm__ volatile("" ::: "memory");
+	_mm_setcsr(before);
+}
+#define FLUSH_ON() flush_on()
+#define FLUSH_OFF(before) flush_off(before)
+
 static inline float highest4(__m128 x)
 {
 	x = _mm_max_ps(x, _mm_movehl_ps(x, x));
