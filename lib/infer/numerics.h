@@ -1,5 +1,5 @@
 /*
- * f32-exact, where SCORING section 3 leaves a choice.  Normative, together with that
+ * f32-exact (and, at the end, bf16-fast), where SCORING section 3 leaves a choice.  Normative, together with that
  * page, elem_table.h and elem.c; ref.c is this page as code, tests/data/vectors pins it.
  * All is binary32 unless said; `a*b + c' without fma is two roundings.
  *
@@ -33,6 +33,25 @@
  *               never becomes finite again, and each output of a layer has met them all.
  *               The last layer's output is looked at (by the final norm) at all
  *               positions, scored or not.
+ *
+ * bf16-fast differs in the matmuls (q, k, v, o, gate, up, down, head) and in nothing else:
+ * attention's scores and sums, the embedding's rows, norms and residual are f32 as above.
+ *
+ * Rounding      both inputs of a matmul to bf16: nearest, ties to even, as rounding an f32's
+ *               bits to their upper half; then a denormal is a zero of its sign.
+ * Product       one chain over pairs j ascending from +0, as VDPBF16PS has it:
+ *                   acc = step(a[2j + 1], w[2j + 1], acc)
+ *                   acc = step(a[2j], w[2j], acc)
+ *               an odd row has a +0 behind it, in both a and w.
+ *               The manual (Intel SDM, VDPBF16PS): "FP32 FMA with daz in, ftz out and RNE
+ *               rounding. MXCSR neither consulted nor updated"; in its pseudo-code the pair's
+ *               element 2*i+1 is added before element 2*i, a rounding each.
+ * Step          fma; a result that is tiny becomes a zero of its sign.  Tiny is what is below
+ *               2^-126 after rounding to 24 bits with an exponent without end (the manual
+ *               leaves this open; it is what x86's fma does in its own ftz mode): from
+ *               2^-126 - 2^-151 on it is 2^-126.
+ * Not finite    as above; a weight is refused also when its bf16 is not finite.  An input
+ *               whose bf16 is infinite makes every output of the matmul not finite.
  */
 #ifndef SN_INFER_NUMERICS_H
 #define SN_INFER_NUMERICS_H

@@ -59,6 +59,48 @@ def matmul(x, w):
     return acc
 
 
+def _round(exact, bits, least):
+    """A Fraction that is not 0 to that many bits, ties to even, its unit at least 2^least."""
+    a = abs(exact)
+    e = a.numerator.bit_length() - a.denominator.bit_length()
+    e -= Fraction(2) ** e > a
+    unit = Fraction(2) ** max(e - bits + 1, least)
+    return round(exact / unit) * unit
+
+
+def _flush(rounded, exact):
+    """To a float: zero below the least normal f32, infinite above the largest."""
+    size = abs(rounded)
+    size = 0.0 if size < Fraction(2) ** -126 else np.inf if size >= 2 ** 128 else float(size)
+    return -size if exact < 0 else size
+
+
+def bf16(x):
+    """A finite f32, as a float, to what the dot product sees of its bf16."""
+    return _flush(_round(Fraction(x), 8, -133), Fraction(x)) if x else x
+
+
+def dot_step(acc, a, b):
+    total = Fraction(a) * Fraction(b) + Fraction(acc)
+    if total == 0:
+        return a * b + acc  # for the sign of the zero; a * b is exact
+    return _flush(_round(total, 24, -10 ** 9), total)
+
+
+def matmul_bf16(x, w):
+    """As matmul: rounded to bf16, pair by pair, the second of each first."""
+    out = np.zeros((len(x), len(w)), F32)
+    for i, j in np.ndindex(out.shape):
+        a, b = ([bf16(v) for v in row.tolist()] for row in (x[i], w[j]))
+        if len(a) % 2:
+            a, b = a + [0.0], b + [0.0]
+        acc = 0.0
+        for k in range(0, len(a), 2):
+            acc = dot_step(dot_step(acc, a[k + 1], b[k + 1]), a[k], b[k])
+        out[i, j] = acc
+    return out
+
+
 def _combine(lanes):
     for step in (8, 4, 2, 1):
         lanes = lanes[..., :step] + lanes[..., step:2 * step]

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make the test vectors of f32-exact: SCORING.md section 3 worked out in exact arithmetic.
+"""Make the test vectors of f32-exact and bf16-fast: SCORING.md section 3 worked out in exact arithmetic.
 
     vectors.py [-o DIR] [--tiny MODEL] [--records FILE] [--smollm2 GGUF] [NAME...]
     vectors.py --selftest
@@ -7,7 +7,7 @@
 Written from the page, from what lib/infer/numerics.h and lib/score/metric.h decide where
 it leaves a choice, and from the table of coefficients; numpy's correctly rounded
 operations and exact.py's fma do the work, no C. Everything is seeded: a second run
-writes the same bytes. A NAME is one of the files (elem, rope, ops, widen, metric, tiny,
+writes the same bytes. A NAME is one of the files (elem, rope, ops, bf16, widen, metric, tiny,
 results, smollm2); without any, all but smollm2 are made, which wants the GGUF that
 scripts/get-model brings and some minutes.
 
@@ -299,9 +299,9 @@ def open_gguf(path):
 # --- the files -------------------------------------------------------------------------
 
 class File:
-    def __init__(self, folder, name, about):
+    def __init__(self, folder, name, about, kind="f32-exact"):
         self.path, self.lines = os.path.join(folder, name + ".txt"), []
-        self.lines += ["# f32-exact test vectors, made by tests/oracle/vectors.py"]
+        self.lines += [f"# {kind} test vectors, made by tests/oracle/vectors.py"]
         self.lines += ["# " + line for line in about.strip().split("\n")]
 
     def case(self, name):
@@ -443,6 +443,40 @@ lse       logits [n]: m, l, lse; top (ids of the ten highest; fewer when n < 10)
     out.put("n", len(logits)), out.f32("logits", logits)
     out.f32("m", m), out.f32("l", l), out.f32("lse", lse)
     out.put("top", top_ten(logits))
+    out.close()
+
+
+def make_bf16(folder, _):
+    out = File(folder, "bf16", """bf16-fast, in fractions:
+bf16      x [m, k], w [n, k] in f32, y [m, n]: both rounded to bf16, then VDPBF16PS""", "bf16-fast")
+    rng = np.random.default_rng(17)
+    top = 2.0 ** 127 * (2 - 2.0 ** -7)  # the largest bf16
+    tie = [1 + 2.0 ** -8, 1 + 3 * 2.0 ** -8, -1 - 2.0 ** -8, 1 + 2.0 ** -8 + 2.0 ** -23]
+    edge = 2.0 ** -126 - np.array([2.0 ** -149, 2.0 ** -134, 2.0 ** -134 + 2.0 ** -149, 0])
+    small, half = 2.0 ** -63, 2.0 ** -75
+    cases = [(_rows(rng, (m, k), spread), _rows(rng, (n, k), spread) * F32(by))
+             for m, n, k, spread, by in ((2, 3, 18, 3, 1), (3, 2, 17, 8, 1), (1, 1, 1, 1, 1),
+                                         (4, 5, 40, 3, 2.0 ** -123), (3, 3, 33, 12, 2.0 ** -126),
+                                         (2, 2, 12, 50, 1))]
+    cases += [([tie], np.eye(4)), (np.eye(4), [tie]),
+              # denormals in: as zeros, unless rounding lifts them
+              (edge[:, None], [[1.0], [-1.0], [2.0 ** 60]]),
+              # 2^-126 less a little (the odd element is first): kept from 2^-151 on downwards
+              ([[half, small]], [[-half * s, small] for s in (0.5, 1, 1.0078125, 1.5, 2, 3)]),
+              ([[-half, -small]], [[-half * s, small] for s in (0.5, 1, 1.0078125, 1.5, 2, 3)]),
+              # which of a pair is first: the small one is lost only behind the large one
+              ([[1.0, 2.0 ** -24], [2.0 ** -24, 1.0]], [[1.0, 1.0], [1.0, -1.0], [-1.0, 1.0]]),
+              # zeros of both signs, and what cancels
+              ([[0.0, -0.0], [-0.0, -0.0], [1.0, 1.0]],
+               [[1.0, 1.0], [-1.0, 1.0], [0.0, -0.0], [-1e-40, 1.0]]),
+              ([[-1.0], [-0.0]], [[0.0], [1.0], [-1.0]]),
+              # the largest, and one step over it at the end
+              ([[1.0, top], [top, top]], [[1.0, 1.0], [top, 1.0], [1.0, -1.0]])]
+    for x, w in cases:
+        x, w = f32(x), f32(w)
+        out.case("bf16")
+        out.put("m", len(x)), out.put("n", len(w)), out.put("k", x.shape[1])
+        out.f32("x", x), out.f32("w", w), out.f32("y", exact.matmul_bf16(x, w))
     out.close()
 
 

@@ -123,27 +123,29 @@ static bool finite_and_alive(const struct group *g, const struct shape *s)
 	return differ;
 }
 
-static void test_shape(const struct shape *s)
+static void test_shape(const struct shape *s, enum sn_numerics numerics)
 {
 	static const enum sn_isa isas[] = { SN_ISA_SCALAR, SN_ISA_AVX2, SN_ISA_AVX512 };
 	static const unsigned threads[] = { 1, 2, 3, 7 };
 	struct group want, got;
 	struct sn_net net;
 	struct sn_err e = { 0 };
-	struct sn_infer_opts o = { .threads = 1, .isa = SN_ISA_REF };
+	struct sn_infer_opts o = { .threads = 1, .isa = SN_ISA_REF, .numerics = numerics };
+	const char *what = sn_numerics_names[numerics];
 
 	testnet_init(&net, &s->cfg, s->dtype, s->pairs, 42);
 	group_init(&want, s);
 	group_init(&got, s);
 	if (!ok(run(&net, &o, &want, false, &e) == 0 && finite_and_alive(&want, s),
-			"%s: the reference runs", s->name))
+			"%s, %s: the reference runs", s->name, what))
 		printf("# %s\n", e.msg);
 	for (size_t i = 0; i < sizeof(isas) / sizeof(*isas); i++) {
 		char name[80];
 		int rc;
 
-		snprintf(name, sizeof(name), "%s: %s gives its bits", s->name, sn_isa_names[isas[i]]);
-		o = (struct sn_infer_opts){ .threads = 1, .isa = isas[i] };
+		snprintf(name, sizeof(name), "%s, %s: %s gives its bits", s->name, what,
+			sn_isa_names[isas[i]]);
+		o = (struct sn_infer_opts){ .threads = 1, .isa = isas[i], .numerics = numerics };
 		rc = run(&net, &o, &got, false, &e);
 		if (rc == SN_EUSE) {
 			skip(name, "%s", e.msg);
@@ -155,8 +157,8 @@ static void test_shape(const struct shape *s)
 				break;
 			o.threads = threads[t];
 			rc = run(&net, &o, &got, t % 2, &e);
-			ok(rc == 0 && group_same(&want, &got, "threads"), "%s: %s, %u threads, %s", s->name,
-				sn_isa_names[isas[i]], threads[t], t % 2 ? "one by one" : "together");
+			ok(rc == 0 && group_same(&want, &got, "threads"), "%s, %s: %s, %u threads, %s", s->name,
+				what, sn_isa_names[isas[i]], threads[t], t % 2 ? "one by one" : "together");
 		}
 	}
 	group_release(&want);
@@ -354,6 +356,7 @@ int main(void)
 	test_not_finite();
 	test_progress_and_modes();
 	for (size_t i = 0; i < sizeof(shapes) / sizeof(*shapes); i++)
-		test_shape(&shapes[i]);
+		for (int n = 0; n < SN_NUMERICS; n++)
+			test_shape(&shapes[i], (enum sn_numerics)n);
 	return done_testing();
 }

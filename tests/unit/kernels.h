@@ -95,6 +95,85 @@ static bool check_tile(const struct sn_ops *o, uint64_t *s)
 	return good && same_bits(vgot, vwant, o->nr);
 }
 
+/* A step of bf16-fast: the judge of flushing is the same sum 2^64 times as large. */
+static float plain_flushed(float a, float b, float c)
+{
+	float r = __builtin_fmaf(a, b, c), large;
+
+	if (!(fabsf(r) <= FLT_MIN) || r == 0)
+		return r;
+	if (fabsf(a) < fabsf(b))
+		a *= 0x1p64f;
+	else
+		b *= 0x1p64f;
+	large = __builtin_fmaf(a, b, c * 0x1p64f);
+	return fabsf(large) < FLT_MIN * 0x1p64f ? copysignf(0, large) : r;
+}
+
+static float plain_bf16(float x)
+{
+	float r = ldexpf(nearbyintf(ldexpf(frexpf(x, &(int){ 0 }), 8)), ilogbf(x) - 7);
+
+	return x == 0 || fabsf(r) < FLT_MIN ? copysignf(0, x) : r;
+}
+
+/* Laying out, and the tile, at sizes where roundings show and where denormals do. */
+static bool check_product(const struct sn_product *by, size_t mr, size_t nr, uint64_t *s)
+{
+	static const size_t depth[] = { 1, 2, 7, 64, 65, 100 };
+	bool good = true;
+
+	for (size_t turn = 0; turn < 4 * sizeof(depth) / sizeof(*depth); turn++) {
+		size_t k = depth[turn / 4], ld = k + 3, even = (k + 1) / 2 * 2;
+		float w[SN_MAX_NR][104], small = turn % 2 ? 0x1p-62f : 1;
+
+		fill_even(va, mr * ld, s);
+		for (size_t j = 0; j < nr; j++)
+			fill_even(w[j], 104, s);
+		for (size_t i = 0; i < mr * ld; i++)
+			va[i] *= small;
+		for (size_t i = 0; i < mr; i++)
+			for (size_t j = 0; j < nr; j++) {
+				float acc = 0;
+
+				for (size_t l = 0; l < even; l += 2)
+					for (size_t e = l + 2; e-- > l;)
+						acc = e == k ? plain_flushed(0, 0, acc) :
+							plain_flushed(plain_bf16(va[i * ld + e]),
+								plain_bf16(w[j][e] * small), acc);
+				vwant[i * nr + j] = acc;
+			}
+		for (size_t i = 0; i < mr; i++)
+			good &= by->lay(va + i * ld, k) == 1;
+		for (size_t j = 0; j < nr; j++) {
+			for (size_t l = 0; l < k; l++)
+				w[j][l] *= small;
+			good &= by->lay(w[j], k) == 1;
+			for (size_t l = 0; l < even / by->per; l++)
+				memcpy(&vb[l * nr + j], &w[j][l], sizeof(float));
+		}
+		if (turn & 2) {         /* cut in two */
+			size_t cut = even / 4 * 2 / by->per;
+
+			by->tile(va, ld, vb, cut, vgot, nr, 0);
+			by->tile(va + cut, ld, vb + cut * nr, even / by->per - cut, vgot, nr, 1);
+		} else {
+			by->tile(va, ld, vb, even / by->per, vgot, nr, 0);
+		}
+		good &= same_bits(vgot, vwant, mr * nr);
+		va[0] = va[1] = va[2] = turn % 2 ? NAN : 0x1.ffp127f;   /* the latter rounds to inf */
+		good &= by->lay(va, 3) == 0;
+		va[0] = va[1] = va[2] = -0x1.fep127f;
+		good &= by->lay(va, 3) == 1;
+	}
+	return good;
+}
+
+static bool check_bf16(const struct sn_ops *o, uint64_t *s)
+{
+	return check_product(&o->product[SN_BF16_FAST], o->mr, o->nr, s);
+}
+
 static bool check_pack(const struct sn_ops *o, uint64_t *s)
 {
 	static const size_t depth[] = { 1, 7, 8, 9, 64, 71 };
@@ -312,7 +391,7 @@ static const struct {
 	const char *name;
 	bool (*check)(const struct sn_ops *, uint64_t *);
 } op_checks[] = {
-	{ "tile", check_tile }, { "pack", check_pack }, { "norm", check_norm },
+	{ "tile", check_tile }, { "bf16", check_bf16 }, { "pack", check_pack }, { "norm", check_norm },
 	{ "elementwise", check_elementwise }, { "swiglu", check_swiglu }, { "rope", check_rope },
 	{ "softmax", check_softmax }, { "logits", check_logits },
 };

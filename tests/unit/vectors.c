@@ -1,5 +1,5 @@
 /*
- * The vectors of f32-exact, made by an implementation that shares no code with this
+ * The vectors of f32-exact and bf16-fast, made by an implementation that shares no code with this
  * one: elementary functions, rope, widening, each operation of each table of kernels.
  * (Whole models: vectors_model.c.)
  */
@@ -136,6 +136,37 @@ static bool matmul(const struct vec_file *f, const struct sn_ops *o)
 	return good;
 }
 
+static bool bf16(const struct vec_file *f, const struct sn_ops *o)
+{
+	const struct sn_product *by = &o->product[SN_BF16_FAST];
+	uint32_t m = 0, n = 0, k = 0, even;
+	float panel[64 * SN_MAX_NR], a[SN_MAX_MR * 64] = { 0 }, b[SN_MAX_NR * 64] = { 0 };
+	float c[SN_MAX_MR * SN_MAX_NR];
+	bool good = true;
+
+	vec_u32(f, "m", 0, &m, 1);
+	vec_u32(f, "n", 0, &n, 1);
+	vec_u32(f, "k", 0, &k, 1);
+	good &= k && k < 64 && vec_f32(f, "x", 0, x, MOST) == m * k;
+	good &= vec_f32(f, "w", 0, w, MOST) == n * k && vec_f32(f, "y", 0, y, MOST) == m * n;
+	if (!good)
+		return false;
+	for (uint32_t i = 0; i < m; i++) {
+		memcpy(a + i * 64, x + i * k, k * sizeof(float));
+		good &= by->lay(a + i * 64, k);
+	}
+	for (uint32_t i = 0; i < n; i++) {
+		memcpy(b + i * 64, w + i * k, k * sizeof(float));
+		good &= by->lay(b + i * 64, k);
+	}
+	even = (k + 1) / 2 * 2 / by->per;
+	o->pack(b, 64, even, panel);
+	by->tile(a, 64, panel, even, c, o->nr, 0);
+	for (uint32_t i = 0; i < m; i++)
+		good &= same(c + i * o->nr, y + i * n, n);
+	return good;
+}
+
 static bool rmsnorm(const struct vec_file *f, const struct sn_ops *o)
 {
 	float eps = 0;
@@ -226,17 +257,17 @@ static bool lse(const struct vec_file *f, const struct sn_ops *o)
 	return good;
 }
 
-static void test_ops(const struct sn_ops *o)
+static void test_ops(const struct sn_ops *o, const char *file)
 {
 	static const struct {
 		const char *name;
 		bool (*fn)(const struct vec_file *, const struct sn_ops *);
-	} ops[] = { { "matmul", matmul }, { "rmsnorm", rmsnorm }, { "swiglu", swiglu },
+	} ops[] = { { "matmul", matmul }, { "bf16", bf16 }, { "rmsnorm", rmsnorm }, { "swiglu", swiglu },
 		{ "attention", attention }, { "lse", lse } };
 	struct vec_file f;
 	int nth = 0;
 
-	if (!ok(!vec_open(&f, "ops"), "ops.txt, %s", o->name))
+	if (!ok(!vec_open(&f, file), "%s.txt, %s", file, o->name))
 		return;
 	while (vec_next(&f)) {
 		nth++;
@@ -255,7 +286,7 @@ int main(void)
 	test_widen();
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
 		if (tables[i]->usable())
-			test_ops(tables[i]);
+			test_ops(tables[i], "ops"), test_ops(tables[i], "bf16");
 		else
 			skip(tables[i]->name, "this processor does not have it");
 	}
