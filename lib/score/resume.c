@@ -139,7 +139,7 @@ static json_t *describe(const struct sn_run *run)
 	sn_digest_end(&d, records);
 	sn_template_digest(run->o.template, template);
 	return json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "version", SN_VERSION,
-		"numerics", SN_NUMERICS, "profile", run->o.profile->name,
+		"numerics", sn_numerics_names[run->o.infer.numerics], "profile", run->o.profile->name,
 		"target", run->o.how.target == SN_TARGET_ALL ? "all" : "last",
 		"logprobs", run->o.logprobs ? "yes" : "no", "template", sn_hex(template, tmpl),
 		"model", sn_hex(run->model_digest, model), "records", sn_hex(records, recs));

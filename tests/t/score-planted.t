@@ -68,10 +68,13 @@ rope: inv_freq not rounded | auto | infer/host.c | s/float inv_freq = (float)/do
 log-sum-exp: sum in f32 | auto | infer/host.c | s/(float)((double)m + sn_log((double)l))/m + (float)sn_log((double)l)/
 key blocks of 32 | auto | infer/numerics.h | s/SN_KEY_BLOCK = 64/SN_KEY_BLOCK = 32/
 vocabulary tiles of 2,048 | auto | infer/numerics.h | s/SN_VOCAB_TILE = 4096/SN_VOCAB_TILE = 2048/
+bf16: the first of a pair first | auto | infer/cpu/bf16.c | s/put(x + i, b)/put(x + i, a)/; s/put(x + i + 1, a)/put(x + i + 1, b)/
+bf16: ties upwards | auto | infer/cpu/bf16.c | s/0x7fff + (b >> 16 & 1)/0x8000/
+bf16: denormals kept | auto | infer/cpu/x86.h | s/_mm_setcsr(0x1f80 . 0x8040)/_mm_setcsr(0x1f80)/
 f16: denormals are zeros | auto | infer/widen.c | s/float x = float_of(mag)/float x = float_of(mag < 0x00800000 ? 0 : mag)/
 dippy: q by a reciprocal | auto | score/metric.c | s|float q = e\[i\] / sum|float q = e[i] * (1.0f / sum)|
 lanes combined by +1, +2, +4, +8 | ref | infer/ref.c | s|int step = SN_LANES / 2; step; step /= 2|int step = 1; step < SN_LANES; step *= 2|; s|int i = 0; i < step; i++|int i = 0; i + step < SN_LANES; i += 2 * step|
-residual before the chain | ref | infer/ref.c | s/matmul(&s->w\[SN_W_O\], s->att, s->y);/for (size_t i = 0; i < c->hidden; i++) { s->y[i] = x[i]; x[i] = 0; for (size_t k = 0; k < s->w[SN_W_O].cols; k++) s->y[i] = __builtin_fmaf(s->att[k], s->w[SN_W_O].p[i * s->w[SN_W_O].cols + k], s->y[i]); }/
+residual before the chain | ref | infer/ref.c | s/matmul(s, SN_W_O, s->att, s->y);/for (size_t i = 0; i < c->hidden; i++) { s->y[i] = x[i]; x[i] = 0; for (size_t k = 0; k < s->w[SN_W_O].cols; k++) s->y[i] = __builtin_fmaf(s->att[k], s->w[SN_W_O].p[i * s->w[SN_W_O].cols + k], s->y[i]); }/
 score: scale before the chain | ref | infer/ref.c | s/chain(q, k + (at + j) \* step, dim) \* scale;/0; for (size_t d = 0; d < dim; d++) s[j] = __builtin_fmaf(q[d] * scale, k[(at + j) * step + d], s[j]);/
 chain from the last k down | ref | infer/ref.c | s/acc = __builtin_fmaf(x\[k\], w\[k\], acc)/acc = __builtin_fmaf(x[n - 1 - k], w[n - 1 - k], acc)/
 T
