@@ -345,7 +345,8 @@ int sn_ref_run(const struct sn_net *net, enum sn_numerics numerics, const struct
 {
 	const struct sn_config *c = &net->cfg;
 	size_t dim = c->head_dim, n = seq->n;
-	struct state s = { .net = net, .numerics = numerics, .seq = seq, .index = index, .bad = bad, .e = e };
+	struct state s = { .net = net, .numerics = numerics, .seq = seq, .index = index,
+		.bad = bad, .e = e };
 	struct { float **p; size_t rows, cols; } part[] = {
 		{ &s.x, n, c->hidden },
 		{ &s.k, n, c->n_kv_heads * dim }, { &s.v, n, c->n_kv_heads * dim },

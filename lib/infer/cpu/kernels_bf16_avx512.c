@@ -33,10 +33,13 @@ static void bf16_tile(const float *a, size_t lda, const float *b, size_t k, floa
 	__m512i b0, b1, x;
 
 #define BF16_DECLARE(r) __m512 c##r##0, c##r##1;
-#define BF16_LOAD(r) c##r##0 = _mm512_loadu_ps(c + r * ldc); c##r##1 = _mm512_loadu_ps(c + r * ldc + 16);
+#define BF16_LOAD(r) c##r##0 = _mm512_loadu_ps(c + r * ldc); \
+	c##r##1 = _mm512_loadu_ps(c + r * ldc + 16);
 #define BF16_ZERO(r) c##r##0 = c##r##1 = _mm512_setzero_ps();
-#define BF16_STEP(r) x = pair_of(a + r * lda); c##r##0 = DOT(c##r##0, x, b0); c##r##1 = DOT(c##r##1, x, b1);
-#define BF16_STORE(r) _mm512_storeu_ps(c + r * ldc, c##r##0); _mm512_storeu_ps(c + r * ldc + 16, c##r##1);
+#define BF16_STEP(r) x = pair_of(a + r * lda); \
+	c##r##0 = DOT(c##r##0, x, b0); c##r##1 = DOT(c##r##1, x, b1);
+#define BF16_STORE(r) _mm512_storeu_ps(c + r * ldc, c##r##0); \
+	_mm512_storeu_ps(c + r * ldc + 16, c##r##1);
 	BF16_ROWS(BF16_DECLARE)
 	if (load) {
 		BF16_ROWS(BF16_LOAD)
