@@ -2,14 +2,14 @@
 """Score records with torch and transformers, as SCORING.md section 2 says.
 
     score.py -m MODEL [-p ppl|dippy-2025-01] [--template own|chatml|FILE]
-             [--dtype float32|float64] [--target last|all] [--pair] [--ids]
+             [--dtype float32|float64|bfloat16] [--target last|all] [--pair] [--ids]
              [--limit N] [--threads N] [--brief] [FILE...]
     score.py --selftest NAMED-TEMPLATES
 
 Records are NDJSON. Out comes one line per record, in input order, then a
 summary. Nothing here is meant to be fast or to give equal bits: it is what
 `sn-score` must agree with within the stated distance (float64), and what shows
-how far transformers itself is from it (float32). In float64 RMSNorm is computed
+how far transformers itself is from it (float32, bfloat16). In float64 RMSNorm is computed
 in float64 too (transformers would do it in float32); the rope tables stay what
 transformers makes them, in float32. Log-softmax is always done in float64.
 
@@ -264,7 +264,7 @@ def main():
     ap.add_argument("-m", "--model")
     ap.add_argument("-p", "--profile", choices=[PPL, DIPPY], default=PPL)
     ap.add_argument("--template")
-    ap.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    ap.add_argument("--dtype", choices=["float32", "float64", "bfloat16"], default="float32")
     ap.add_argument("--target", choices=["last", "all"], default="last")
     ap.add_argument("--pair", action="store_true")
     ap.add_argument("--ids", action="store_true", help="print context and target ids too")
