@@ -164,8 +164,11 @@ void sn_cpu_lay(struct sn_cpu *c, float *a, size_t lda, size_t rows, size_t k)
 {
 	struct lay l = { c, a, lda, rows, k };
 
+	int64_t start = sn_clock_mono();
+
 	if (c->by->lay)
 		sn_pool_run(c->pool, (rows + LAID_AT_ONCE - 1) / LAID_AT_ONCE, lay_item, &l);
+	c->stats->pack += sn_clock_mono() - start;
 }
 
 size_t sn_cpu_laid(const struct sn_cpu *c, size_t k)
