@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "score/compare.h"
 #include "score/job.h"
 #include "score/report.h"
 #include "score/run.h"
@@ -27,7 +28,7 @@ static const char *model, *profile = "ppl", *template = "chatml", *numerics = "f
 static struct sn_opt_list parts;
 static uint64_t threads, memory, deadline, began;
 static int backend, isa, share, target;
-static bool pair, restart, logprobs, as_text, as_show, as_job;
+static bool pair, restart, logprobs, as_text, as_show, as_compare, as_job;
 
 static const struct sn_opt opts[] = {
 	{ 'm', "model", SN_OPT_STR, "MODEL", "model directory or GGUF file", &model, 0, 0 },
@@ -54,6 +55,8 @@ static const struct sn_opt opts[] = {
 		0 },
 	{ 't', "text", SN_OPT_FLAG, NULL, "print the summary for people, not as JSON", &as_text, 0, 0 },
 	{ 0, "show", SN_OPT_FLAG, NULL, "print summaries that were kept, for people", &as_show, 0, 0 },
+	{ 0, "compare", SN_OPT_FLAG, NULL, "why do two summaries, or two files of --samples, differ?",
+		&as_compare, 0, 0 },
 	{ 0, "job", SN_OPT_FLAG, NULL, "read a job on standard input instead", &as_job, 0, 0 },
 	{ 0, NULL, SN_OPT_FLAG, NULL, NULL, NULL, 0, 0 },
 };
@@ -243,6 +246,52 @@ static int show(int argc, char **argv, struct sn_err *e)
 	return rc;
 }
 
+static int read_side(const char *path, struct sn_side *s, struct sn_buf *b, struct sn_err *e)
+{
+	int fd, rc = sn_open_in(path, &fd, e);
+
+	if (rc < 0)
+		return rc;
+	s->name = strcmp(path, "-") ? path : "standard input";
+	rc = sn_read_fd(fd, s->name, b, e);
+	s->p = b->p ? b->p : "";
+	s->len = b->len;
+	if (fd > 0)
+		close(fd);
+	return rc;
+}
+
+static int compare(int argc, char **argv, struct sn_err *e)
+{
+	struct sn_buf in[2] = { SN_BUF_INIT, SN_BUF_INIT }, b = SN_BUF_INIT;
+	struct sn_side side[2];
+	json_t *report = NULL;
+	int rc = 0;
+
+	if (model || as_job || as_show || argc != 2)
+		return sn_err(e, SN_EUSE, "--compare takes two files: no -m, no --job, no --show");
+	for (int i = 0; i < 2 && rc == 0; i++)
+		rc = read_side(argv[i], &side[i], &in[i], e);
+	if (rc == 0)
+		rc = sn_compare(&side[0], &side[1], &report, e);
+	if (rc == 0 && as_text) {
+		rc = sn_compare_text(report, &b, e);
+	} else if (rc == 0) {
+		sn_buf_value(&b, report);
+		sn_buf_chr(&b, '\n');
+		rc = sn_buf_ok(&b, "comparison", e);
+	}
+	if (rc == 0 && (rc = sn_print(b.p, b.len, e)) == 0 && !sn_compare_agree(report)) {
+		e->msg[0] = 0;          /* the report has said it all */
+		rc = SN_ENO;
+	}
+	json_decref(report);
+	sn_buf_release(&in[0]);
+	sn_buf_release(&in[1]);
+	sn_buf_release(&b);
+	return rc;
+}
+
 static int main_score(int argc, char **argv, struct sn_err *e)
 {
 	struct sn_score_job job = { .model = model, .profile = profile, .template = template,
@@ -256,6 +305,8 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 	int rc, closed;
 
 	began = (uint64_t)sn_clock_mono();
+	if (as_compare)
+		return compare(argc, argv, e);
 	if (!as_job && !argc)
 		argc = 1, argv = from_stdin;
 	if (as_show)
