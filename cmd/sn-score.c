@@ -14,6 +14,7 @@
 #include "score/job.h"
 #include "score/report.h"
 #include "score/run.h"
+#include "score/stats.h"
 #include "util/clock.h"
 #include "util/io.h"
 #include "util/json.h"
@@ -28,7 +29,7 @@ static const char *model, *profile = "ppl", *template = "chatml", *numerics = "f
 static struct sn_opt_list parts;
 static uint64_t threads, memory, deadline, began;
 static int backend, isa, share, target;
-static bool pair, restart, logprobs, as_text, as_show, as_compare, as_job;
+static bool pair, restart, logprobs, as_text, as_stats, as_show, as_compare, as_job;
 
 static const struct sn_opt opts[] = {
 	{ 'm', "model", SN_OPT_STR, "MODEL", "model directory or GGUF file", &model, 0, 0 },
@@ -54,6 +55,7 @@ static const struct sn_opt opts[] = {
 	{ 0, "deadline", SN_OPT_TIME, "TIME", "stop after so long, with exit status 99", &deadline, 1,
 		0 },
 	{ 't', "text", SN_OPT_FLAG, NULL, "print the summary for people, not as JSON", &as_text, 0, 0 },
+	{ 0, "stats", SN_OPT_FLAG, NULL, "say on standard error where the time went", &as_stats, 0, 0 },
 	{ 0, "show", SN_OPT_FLAG, NULL, "print summaries that were kept, for people", &as_show, 0, 0 },
 	{ 0, "compare", SN_OPT_FLAG, NULL, "why do two summaries, or two files of --samples, differ?",
 		&as_compare, 0, 0 },
@@ -169,17 +171,15 @@ static int print(const struct sn_run *run, struct sn_err *e)
 	return rc;
 }
 
+/* On stderr, --stats or -v asked for it; a table that cannot be made fails no run. */
 static void say_time(const struct sn_run *run)
 {
-	struct sn_infer_stats st;
-	double all;
+	struct sn_buf b = SN_BUF_INIT;
 
-	sn_infer_stats(run->infer, &st);
-	all = st.total > 0 ? (double)st.total / 100 : 1;
-	sn_info("time: layers %.1f %%, logits %.1f %%, attention %.1f %%, norms and rope %.1f %%, "
-		"weights %.1f %%; %.2f G multiply-adds a second", (double)st.matmul / all,
-		(double)st.logits / all, (double)st.attention / all, (double)st.norm / all,
-		(double)st.pack / all, (double)st.fma / (double)(st.total > 0 ? st.total : 1));
+	if ((as_stats || sn_verbosity > 0) &&
+	    sn_run_stats_text(run, (uint64_t)sn_clock_mono() - began, &b, NULL) == 0)
+		sn_write(2, b.p, b.len);
+	sn_buf_release(&b);
 }
 
 static int score(struct sn_run *run, struct sn_samples *lines, struct sn_err *e)
@@ -187,12 +187,13 @@ static int score(struct sn_run *run, struct sn_samples *lines, struct sn_err *e)
 	int rc = sn_run_score(run, lines, e);
 
 	sn_progress_end();
+	if (rc == 0 || rc == SN_ETIME)
+		say_time(run);
 	if (rc < 0)
 		return rc;
 	if (run->scored < run->records->n)
 		sn_warn("%zu of %zu records skipped; the summary says why",
 			run->records->n - run->scored, run->records->n);
-	say_time(run);
 	if ((rc = print(run, e)) < 0)
 		return rc;
 	if (fflush(stdout) == EOF)

@@ -16,6 +16,7 @@ complete -c sn-score -l restart -d 'begin FILE anew, even when it could be gone 
 complete -c sn-score -l logprobs -d 'with token ids and scores in those lines'
 complete -c sn-score -l deadline -x -d 'stop after so long, with exit status 99'
 complete -c sn-score -l text -s t -d 'print the summary for people, not as JSON'
+complete -c sn-score -l stats -d 'say on standard error where the time went'
 complete -c sn-score -l show -d 'print summaries that were kept, for people'
 complete -c sn-score -l compare -d 'why do two summaries, or two files of --samples, differ?'
 complete -c sn-score -l job -d 'read a job on standard input instead'

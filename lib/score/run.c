@@ -15,6 +15,15 @@ enum {
 	GROUP_SECONDS = 60      /* results come about so often */
 };
 
+/* The time since *from, which becomes now. */
+static int64_t lap(int64_t *from)
+{
+	int64_t was = *from;
+
+	*from = sn_clock_mono();
+	return *from - was;
+}
+
 static int prepare(struct sn_run *run, struct sn_err *e)
 {
 	const struct sn_records *l = run->records;
@@ -92,6 +101,7 @@ static int fits_memory(const struct sn_run *run, struct sn_err *e)
 int sn_run_open(struct sn_run *run, const struct sn_run_opts *o, const struct sn_records *records,
 	struct sn_err *e)
 {
+	int64_t from = sn_clock_mono();
 	int rc;
 
 	*run = (struct sn_run){ .o = *o, .records = records };
@@ -104,14 +114,18 @@ int sn_run_open(struct sn_run *run, const struct sn_run_opts *o, const struct sn
 	rc = sn_tok_scratch_new(&run->prep.scratch, sn_model_tokenizer(run->model), e);
 	if (rc == 0 && o->profile->fits)
 		rc = o->profile->fits(&run->prep, e);
+	run->times.open = lap(&from);
 	if (rc == 0)
 		rc = prepare(run, e);
+	run->times.prepare = lap(&from);
 	if (rc == 0)
 		rc = sn_infer_open(&run->infer, run->model, &run->o.infer, e);
 	if (rc == 0)
 		rc = fits_memory(run, e);
+	run->times.open += lap(&from);
 	if (rc == 0)
 		rc = sn_model_digest(run->model, hashed, run, run->model_digest, e);
+	run->times.hash = lap(&from);
 	return rc;
 }
 

@@ -37,6 +37,11 @@ struct sn_run_opts {
 	void *arg;
 };
 
+/* Nanoseconds of sn_run_open(). */
+struct sn_run_times {
+	int64_t open, prepare, hash;
+};
+
 struct sn_run {
 	struct sn_run_opts o;
 	const struct sn_records *records;       /* the caller's */
@@ -49,6 +54,7 @@ struct sn_run {
 	uint64_t total, done;           /* tokens through the model */
 	uint64_t before;                /* of `done': what was so when the run began */
 	uint64_t began, nanoseconds;    /* of sn_run_score */
+	struct sn_run_times times;
 	size_t written;                 /* records whose lines are out */
 	size_t resumed;                 /* of these: were out when the run began */
 	uint8_t model_digest[SN_DIGEST], records_digest[SN_DIGEST], result_digest[SN_DIGEST];
