@@ -5,7 +5,7 @@
 m=$data/tiny
 head -n 8 "$data/demo.jsonl" >r
 sn-score -q -m "$m" --samples a r >a.json
-sn-score -q -m "$m" --samples b -j 1 --isa scalar r >b.json
+sn-score -q -m "$m" --samples b -j 1 r >b.json
 c() { sn-score --compare "$@"; }
 # differs NAME EXPR WANT A B
 differs() {
