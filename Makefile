@@ -30,12 +30,12 @@ ifdef DEVELOPER
 ALL_CFLAGS += -Werror
 endif
 ifdef SAN
-ALL_CFLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+ALL_CFLAGS += -DSN_INSTRUMENTED -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 else
 ALL_CFLAGS += -D_FORTIFY_SOURCE=2 -fstack-protector-strong
 endif
 ifdef COV
-ALL_CFLAGS += --coverage -O0 -U_FORTIFY_SOURCE
+ALL_CFLAGS += -DSN_INSTRUMENTED --coverage -O0 -U_FORTIFY_SOURCE
 endif
 ALL_LDFLAGS := $(LDFLAGS) -pthread
 LIBS := -Wl,--as-needed -lmicrohttpd -lcurl -ljansson -lzstd -lz -lsqlite3 -lsodium -lcrypto \

@@ -22,6 +22,7 @@
 #include "util/num.h"
 #include "util/prog.h"
 #include "util/progress.h"
+#include "util/sandbox.h"
 
 enum { JOB_MAX = 1 << 20, SUMMARY_MAX = 1 << 30 };
 
@@ -29,7 +30,7 @@ static const char *model, *profile = "ppl", *template = "chatml", *numerics = "f
 static struct sn_opt_list parts;
 static uint64_t threads, memory, deadline, began;
 static int backend, isa, share, target;
-static bool pair, restart, logprobs, as_text, as_stats, as_show, as_compare, as_job;
+static bool pair, restart, logprobs, as_text, as_stats, as_show, as_compare, as_job, no_sandbox;
 
 static const struct sn_opt opts[] = {
 	{ 'm', "model", SN_OPT_STR, "MODEL", "model directory or GGUF file", &model, 0, 0 },
@@ -60,6 +61,8 @@ static const struct sn_opt opts[] = {
 	{ 0, "compare", SN_OPT_FLAG, NULL, "why do two summaries, or two files of --samples, differ?",
 		&as_compare, 0, 0 },
 	{ 0, "job", SN_OPT_FLAG, NULL, "read a job on standard input instead", &as_job, 0, 0 },
+	{ 0, "no-sandbox", SN_OPT_FLAG, NULL, "parse the model without confining this process",
+		&no_sandbox, 0, 0 },
 	{ 0, NULL, SN_OPT_FLAG, NULL, NULL, NULL, 0, 0 },
 };
 
@@ -293,6 +296,21 @@ static int compare(int argc, char **argv, struct sn_err *e)
 	return rc;
 }
 
+/* Before the first byte of the model is looked at. */
+static int confine(const char *path, struct sn_err *e)
+{
+	const struct sn_sandbox s = { .read = path,
+		.remove = samples && strcmp(samples, "-") ? samples : NULL };
+	bool landlock;
+	int rc = sn_sandbox_enter(&s, &landlock, e);
+
+	if (rc < 0)
+		return sn_err_prefix(e, "--no-sandbox would go without, and");
+	if (!landlock)
+		sn_info("this kernel has no Landlock: other files could be read, though not sent anywhere");
+	return 0;
+}
+
 static int main_score(int argc, char **argv, struct sn_err *e)
 {
 	struct sn_score_job job = { .model = model, .profile = profile, .template = template,
@@ -330,6 +348,8 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 		rc = sn_records_read(&records, argv[i], e);
 	if (rc == 0 && samples)
 		rc = sn_samples_open(&lines, samples, restart, e);
+	if (rc == 0 && !no_sandbox)
+		rc = confine(o.model, e);
 	if (rc == 0)
 		rc = sn_run_open(&run, &o, &records, e);
 	if (rc == 0)

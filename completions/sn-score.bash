@@ -20,7 +20,7 @@ _sn_score()
 	case $cur in
 	-*)
 		case $cmd in
-		*) mapfile -t COMPREPLY < <(compgen -W '-m --model -p --profile --template --target --pair --part --numerics --backend -j --threads --isa --share --memory --samples --restart --logprobs --deadline -t --text --stats --show --compare --job -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
+		*) mapfile -t COMPREPLY < <(compgen -W '-m --model -p --profile --template --target --pair --part --numerics --backend -j --threads --isa --share --memory --samples --restart --logprobs --deadline -t --text --stats --show --compare --job --no-sandbox -q --quiet -v --verbose -h --help --version --options' -- "$cur") ;;
 		esac ;;
 	*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
