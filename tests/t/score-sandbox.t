@@ -34,8 +34,8 @@ is "records on standard input score the same" "$(json stdin 'd["result"]["digest
 # where the kernel cannot confine, nothing is parsed
 if command -v strace >/dev/null; then
 	strace -f -o trace -e trace=seccomp,prctl,openat sn-score -q -m "$data/tiny" r >/dev/null 2>&1
-	ok "the model is opened behind the sandbox" awk '/seccomp\(SECCOMP_SET_MODE_FILTER/ { s = 1 }
-		/config.json.*O_RDONLY/ { exit !s }' trace
+	ok "the model is opened behind the sandbox" awk '/seccomp[(]SECCOMP_SET_MODE_FILTER.*= 0$/ { s = 1 }
+		/config.json", O_RDONLY.O_CLOEXEC[)]/ { exit !s }' trace
 else
 	skip "the model is opened behind the sandbox" "no strace"
 fi
