@@ -44,10 +44,11 @@ LIBS := -Wl,--as-needed -lmicrohttpd -lcurl -ljansson -lzstd -lz -lsqlite3 -lsod
 ARCH := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 
 # lib/infer/cpu/*_avx2.c and the like are built only where the architecture has them
-ISA_SRC  := $(wildcard lib/*/*_avx2.c lib/*/*/*_avx2.c lib/*/*_avx512.c lib/*/*/*_avx512.c)
-NOISA_SRC := $(wildcard lib/*/*_noisa.c lib/*/*/*_noisa.c)
-LIB_SRC  := $(filter-out $(ISA_SRC) $(NOISA_SRC),$(wildcard lib/*/*.c lib/*/cpu/*.c))
-LIB_SRC  += $(if $(filter x86_64,$(ARCH)),$(ISA_SRC),$(NOISA_SRC))
+isa_src = $(wildcard $(foreach x,$(1),lib/*/*_$(x).c lib/*/*/*_$(x).c))
+ISA_x86_64  := $(call isa_src,avx2 avx512)
+ISA_aarch64 := $(call isa_src,neon)
+LIB_SRC  := $(filter-out $(ISA_x86_64) $(ISA_aarch64),$(wildcard lib/*/*.c lib/*/cpu/*.c))
+LIB_SRC  += $(ISA_$(ARCH))
 PROG_SRC := $(wildcard cmd/*.c)
 PROG_DIR := $(patsubst %/,%,$(dir $(wildcard cmd/*/main.c)))
 UNIT_SRC := $(wildcard tests/unit/*.c)

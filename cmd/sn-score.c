@@ -44,7 +44,7 @@ static const struct sn_opt opts[] = {
 	{ 0, "numerics", SN_OPT_STR, "NAME", "arithmetic: f32-exact (default) or bf16-fast", &numerics, 0, 0 },
 	{ 0, "backend", SN_OPT_CHOICE, "auto|cpu", "where to compute", &backend, 0, 0 },
 	{ 'j', "threads", SN_OPT_U64, "N", "threads (default: one a processor)", &threads, 1, 1024 },
-	{ 0, "isa", SN_OPT_CHOICE, "auto|scalar|avx2|avx512|ref",
+	{ 0, "isa", SN_OPT_CHOICE, "auto|scalar|avx2|avx512|neon|ref",
 		"kernels; all give the same bits", &isa, 0, 0 },
 	{ 0, "share", SN_OPT_CHOICE, "on|off",
 		"compute once what records have in common at the beginning", &share, 0, 0 },

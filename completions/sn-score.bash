@@ -11,7 +11,7 @@ _sn_score()
 	*' --numerics') return ;;
 	*' --backend') mapfile -t COMPREPLY < <(compgen -W 'auto cpu' -- "$cur"); return ;;
 	*' --threads' | *' -j') return ;;
-	*' --isa') mapfile -t COMPREPLY < <(compgen -W 'auto scalar avx2 avx512 ref' -- "$cur"); return ;;
+	*' --isa') mapfile -t COMPREPLY < <(compgen -W 'auto scalar avx2 avx512 neon ref' -- "$cur"); return ;;
 	*' --share') mapfile -t COMPREPLY < <(compgen -W 'on off' -- "$cur"); return ;;
 	*' --memory') return ;;
 	*' --samples') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;

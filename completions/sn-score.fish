@@ -8,7 +8,7 @@ complete -c sn-score -l part -x -d 'dippy-2025-01: a part of the total that was 
 complete -c sn-score -l numerics -x -d 'arithmetic: f32-exact (default) or bf16-fast'
 complete -c sn-score -l backend -x -a 'auto cpu' -d 'where to compute'
 complete -c sn-score -l threads -s j -x -d 'threads (default: one a processor)'
-complete -c sn-score -l isa -x -a 'auto scalar avx2 avx512 ref' -d 'kernels; all give the same bits'
+complete -c sn-score -l isa -x -a 'auto scalar avx2 avx512 neon ref' -d 'kernels; all give the same bits'
 complete -c sn-score -l share -x -a 'on off' -d 'compute once what records have in common at the beginning'
 complete -c sn-score -l memory -x -d 'limit for buffers and weights in flight'
 complete -c sn-score -l samples -r -d 'write a line per record, as it is done'

@@ -13,7 +13,8 @@
 
 enum { DEFAULT_TOKENS = 8192 };
 
-const char *const sn_isa_names[SN_ISAS] = { "auto", "scalar", "avx2", "avx512", "ref" };
+const char *const sn_isa_names[SN_ISAS] = { "auto", "scalar", "avx2", "avx512", "neon",
+	"ref" };
 
 const char *const sn_numerics_names[SN_NUMERICS] = { "f32-exact", "bf16-fast" };
 
@@ -21,6 +22,7 @@ static const struct sn_ops *const tables[SN_ISAS] = {
 	[SN_ISA_SCALAR] = &sn_ops_scalar,
 	[SN_ISA_AVX2] = &sn_ops_avx2,
 	[SN_ISA_AVX512] = &sn_ops_avx512,
+	[SN_ISA_NEON] = &sn_ops_neon,
 };
 
 struct sn_infer {
@@ -49,7 +51,7 @@ static int choose(struct sn_infer *inf, struct sn_err *e)
 	enum sn_isa isa = inf->opts.isa;
 
 	if (isa == SN_ISA_AUTO) {
-		isa = SN_ISA_AVX512;
+		isa = SN_ISA_NEON;
 		while (!tables[isa]->usable())
 			isa--;
 	}

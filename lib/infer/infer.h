@@ -46,6 +46,7 @@ enum sn_isa {
 	SN_ISA_SCALAR,          /* the packed kernels in plain C */
 	SN_ISA_AVX2,
 	SN_ISA_AVX512,
+	SN_ISA_NEON,            /* arm64 */
 	SN_ISA_REF,             /* the reference (ref.c), which is written for reading */
 	SN_ISAS
 };

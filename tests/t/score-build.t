@@ -36,7 +36,7 @@ for cc in gcc clang; do
 		nice make -C "$top" -j $jobs B="$TMP/b" CC=$cc CFLAGS=$opt "$TMP/b/bin/sn-score" >make.log 2>&1 ||
 			{ fail "$cc $opt builds" "$(tail -n 5 make.log)"; continue; }
 		for p in ppl dippy-2025-01; do
-			for isa in ref scalar avx2 avx512; do
+			for isa in ref scalar avx2 avx512 neon; do
 				try "$cc $opt" "$p" --isa "$isa"
 			done
 		done

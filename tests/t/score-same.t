@@ -10,7 +10,7 @@ head -n 6 "$data/demo.jsonl" >r.jsonl
 for p in ppl dippy-2025-01; do
 	score -p $p -j 1 --samples base.$p --logprobs r.jsonl >base.json || fail "$p: baseline"
 	want=$(digest base.json)
-	for how in "-j 2" "-j 3" "-j 7" "--isa avx2" "--isa avx512" "--isa avx2 -j 3" "--memory 8M" "--memory 16M -j 2"; do
+	for how in "-j 2" "-j 3" "-j 7" "--isa avx2" "--isa avx512" "--isa neon" "--isa avx2 -j 3" "--memory 8M" "--memory 16M -j 2"; do
 		# shellcheck disable=SC2086 # words
 		if score -p $p $how --samples lines --logprobs r.jsonl >out.json 2>err; then
 			is "$p $how: digest" "$(digest out.json)" "$want"

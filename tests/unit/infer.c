@@ -125,7 +125,8 @@ static bool finite_and_alive(const struct group *g, const struct shape *s)
 
 static void test_shape(const struct shape *s, enum sn_numerics numerics)
 {
-	static const enum sn_isa isas[] = { SN_ISA_SCALAR, SN_ISA_AVX2, SN_ISA_AVX512 };
+	static const enum sn_isa isas[] = { SN_ISA_SCALAR, SN_ISA_AVX2, SN_ISA_AVX512,
+		SN_ISA_NEON };
 	static const unsigned threads[] = { 1, 2, 3, 7 };
 	struct group want, got;
 	struct sn_net net;
@@ -227,7 +228,7 @@ static void test_not_finite(void)
 			struct sn_net net;
 			struct group g;
 
-			if (isa == SN_ISA_AVX512)
+			if (isa == SN_ISA_AVX512 || isa == SN_ISA_NEON)
 				continue;
 			testnet_init(&net, &small.cfg, SN_F32, 0, 5);
 			group_init(&g, &small);

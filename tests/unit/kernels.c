@@ -13,7 +13,8 @@
 
 int main(void)
 {
-	static const struct sn_ops *const tables[] = { &sn_ops_scalar, &sn_ops_avx2, &sn_ops_avx512 };
+	static const struct sn_ops *const tables[] = { &sn_ops_scalar, &sn_ops_avx2, &sn_ops_avx512,
+		&sn_ops_neon };
 	uint64_t s = 1;
 
 	for (size_t t = 0; t < sizeof(tables) / sizeof(*tables); t++)

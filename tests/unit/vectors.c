@@ -279,7 +279,8 @@ static void test_ops(const struct sn_ops *o, const char *file)
 
 int main(void)
 {
-	static const struct sn_ops *const tables[] = { &sn_ops_scalar, &sn_ops_avx2, &sn_ops_avx512 };
+	static const struct sn_ops *const tables[] = { &sn_ops_scalar, &sn_ops_avx2, &sn_ops_avx512,
+		&sn_ops_neon };
 
 	test_elem();
 	test_rope();

@@ -84,6 +84,6 @@ extern const struct sn_product sn_bf16_native;
 /* Whether the processor has it, and it gives the bits of `like', the emulation. */
 int sn_bf16_native_usable(const struct sn_product *like);
 
-extern const struct sn_ops sn_ops_scalar, sn_ops_avx2, sn_ops_avx512;
+extern const struct sn_ops sn_ops_scalar, sn_ops_avx2, sn_ops_avx512, sn_ops_neon;
 
 #endif
