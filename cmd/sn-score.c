@@ -29,12 +29,14 @@ enum { JOB_MAX = 1 << 20, SUMMARY_MAX = 1 << 30 };
 static const char *model, *profile = "ppl", *template = "chatml", *numerics = "f32-exact", *samples;
 static struct sn_opt_list parts;
 static uint64_t threads, memory, deadline, began;
+static int status = -1;         /* for --stats */
 static int backend, isa, share, target;
 static bool pair, restart, logprobs, as_text, as_stats, as_show, as_compare, as_job, no_sandbox;
 
 static const struct sn_opt opts[] = {
 	{ 'm', "model", SN_OPT_STR, "MODEL", "model directory or GGUF file", &model, 0, 0 },
-	{ 'p', "profile", SN_OPT_STR, "NAME", "ppl (default) or dippy-2025-01", &profile, 0, 0 },
+	{ 'p', "profile", SN_OPT_STR, "NAME|FILE",
+		"ppl (default), dippy-2025-01, or a profile's file (*.json)", &profile, 0, 0 },
 	{ 0, "template", SN_OPT_STR, "NAME", "chat template: chatml (default)", &template, 0, 0 },
 	{ 0, "target", SN_OPT_CHOICE, "last|all",
 		"ppl: score the last message, or all of the assistant's", &target, 0, 0 },
@@ -100,11 +102,21 @@ static int read_job(struct sn_score_job *j, struct sn_err *e)
 	return rc;
 }
 
+/* A profile of that name is a file. */
+static bool is_file(const char *name)
+{
+	size_t n = strlen(name);
+
+	return strchr(name, '/') || (n > 5 && !strcmp(name + n - 5, ".json"));
+}
+
 /* Names to rows, and whether the options go together. */
-static int choose(const struct sn_score_job *j, struct sn_run_opts *o, struct sn_err *e)
+static int choose(const struct sn_score_job *j, struct sn_run_opts *o, struct sn_profile **own,
+	struct sn_err *e)
 {
 	const struct sn_profile_opts *how = &j->how;
 	bool given = false;
+	int rc;
 
 	o->model = j->model;
 	o->how = j->how;
@@ -117,8 +129,13 @@ static int choose(const struct sn_score_job *j, struct sn_run_opts *o, struct sn
 	for (int i = 0; i < SN_PARTS; i++)
 		given = given || !isnan(how->part[i]);
 	o->profile = sn_profile_named(j->profile);
+	if (!o->profile && is_file(j->profile)) {
+		if ((rc = sn_profile_read(own, j->profile, e)) < 0)
+			return rc;
+		o->profile = *own;
+	}
 	if (!o->profile)
-		return sn_err(e, SN_EUSE, "no profile is called \"%s\" (there are %s, %s)", j->profile,
+		return sn_err(e, SN_EUSE, "no profile is called \"%s\" (there are %s, %s, and files: *.json)", j->profile,
 			sn_profiles[0]->name, sn_profiles[1]->name);
 	o->template = sn_template_named(j->template);
 	if (!o->template)
@@ -180,7 +197,8 @@ static void say_time(const struct sn_run *run)
 	struct sn_buf b = SN_BUF_INIT;
 
 	if ((as_stats || sn_verbosity > 0) &&
-	    sn_run_stats_text(run, (uint64_t)sn_clock_mono() - began, &b, NULL) == 0)
+	    sn_run_stats_text(run, (uint64_t)sn_clock_mono() - began, status,
+		&b, NULL) == 0)
 		sn_write(2, b.p, b.len);
 	sn_buf_release(&b);
 }
@@ -320,6 +338,7 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 	const char *bar = NULL;
 	struct sn_run_opts o = { .progress = tell, .arg = &bar };
 	struct sn_samples *lines = NULL;
+	struct sn_profile *own = NULL;
 	struct sn_run run = { 0 };
 	int rc, closed;
 
@@ -341,13 +360,15 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 		return rc;
 	rc = as_job ? read_job(&job, e) : 0;
 	if (rc == 0)
-		rc = choose(&job, &o, e);
+		rc = choose(&job, &o, &own, e);
 	if (rc == 0 && as_job)
 		rc = sn_records_read(&records, job.records, e);
 	for (int i = 0; i < argc && rc == 0; i++)
 		rc = sn_records_read(&records, argv[i], e);
 	if (rc == 0 && samples)
 		rc = sn_samples_open(&lines, samples, restart, e);
+	if (as_stats || sn_verbosity > 0)
+		status = sn_run_stats_open();
 	if (rc == 0 && !no_sandbox)
 		rc = confine(o.model, e);
 	if (rc == 0)
@@ -358,6 +379,7 @@ static int main_score(int argc, char **argv, struct sn_err *e)
 	if (rc == 0)
 		rc = closed;
 	sn_run_close(&run);
+	sn_profile_free(own);
 	sn_records_release(&records);
 	sn_score_job_release(&job);
 	return rc;

@@ -4,7 +4,7 @@ _sn_score()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= two i
 	case "$cmd $prev" in
 	*' --model' | *' -m') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
-	*' --profile' | *' -p') return ;;
+	*' --profile' | *' -p') mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
 	*' --template') return ;;
 	*' --target') mapfile -t COMPREPLY < <(compgen -W 'last all' -- "$cur"); return ;;
 	*' --part') return ;;

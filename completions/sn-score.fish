@@ -1,6 +1,6 @@
 # fish completion for sn-score; written by scripts/gen-completions
 complete -c sn-score -l model -s m -r -d 'model directory or GGUF file'
-complete -c sn-score -l profile -s p -x -d 'ppl (default) or dippy-2025-01'
+complete -c sn-score -l profile -s p -r -d 'ppl (default), dippy-2025-01, or a profile'\''s file (*.json)'
 complete -c sn-score -l template -x -d 'chat template: chatml (default)'
 complete -c sn-score -l target -x -a 'last all' -d 'ppl: score the last message, or all of the assistant'\''s'
 complete -c sn-score -l pair -d 'dippy-2025-01: pool records two by two'

@@ -13,13 +13,16 @@
 
 #include "score/profile.h"
 
-enum { MAX_MESSAGES = 3696, MAX_LENGTH = 4096, MAX_TARGET = 200 };
-
 static uint32_t length(const struct sn_prepare *p)
 {
-	uint32_t n = sn_model_config(p->model)->max_positions;
+	uint32_t n = sn_model_config(p->model)->max_positions, most = (uint32_t)p->profile->rules.max_length;
 
-	return n < MAX_LENGTH ? n : MAX_LENGTH;
+	return n < most ? n : most;
+}
+
+static size_t max_target(const struct sn_prepare *p)
+{
+	return (size_t)p->profile->rules.max_target_tokens;
 }
 
 static int fits(const struct sn_prepare *p, struct sn_err *e)
@@ -28,12 +31,12 @@ static int fits(const struct sn_prepare *p, struct sn_err *e)
 	size_t front, behind;
 
 	sn_tokenizer_added(sn_model_tokenizer(p->model), &front, &behind);
-	if (length(p) <= MAX_TARGET + front + behind)
+	if (length(p) <= max_target(p) + front + behind)
 		return sn_err(e, SN_ENO, "%s: a context of %u tokens is too short for profile %s",
-			sn_model_path(p->model), c->max_positions, sn_profile_dippy_2025_01.name);
+			sn_model_path(p->model), c->max_positions, p->profile->name);
 	if (c->vocab < SN_TOP)
 		return sn_err(e, SN_ENO, "%s: a vocabulary of %u is too small for profile %s",
-			sn_model_path(p->model), c->vocab, sn_profile_dippy_2025_01.name);
+			sn_model_path(p->model), c->vocab, p->profile->name);
 	return 0;
 }
 
@@ -57,9 +60,9 @@ static int rules(struct sn_prepare *p, const struct sn_record *r, const struct s
 		user = user || !strcmp(m[i].role, "user");
 		empty = empty || !m[i].content_len;
 	}
-	if (count > MAX_MESSAGES)
-		return sn_task_skip(t, e, "%zu tokens in the messages, more than %d", count,
-			MAX_MESSAGES);
+	if ((double)count > p->profile->rules.max_message_tokens)
+		return sn_task_skip(t, e, "%zu tokens in the messages, more than %.0f", count,
+			p->profile->rules.max_message_tokens);
 	if (!user)
 		return sn_task_skip(t, e, "no user message before the last");
 	if (empty)
@@ -101,7 +104,7 @@ static int join(struct sn_prepare *p, const struct sn_message *last, struct sn_t
 	int rc;
 
 	rc = sn_prepare_encode(p, p->text.p ? p->text.p : "", p->text.len, SN_TOK_ADD_SPECIAL,
-		length(p) - MAX_TARGET, &ids, e);
+		length(p) - max_target(p), &ids, e);
 	context = ids.n;
 	sn_buf_clear(&p->text);
 	sn_buf_add(&p->text, last->content, last->content_len);
@@ -112,8 +115,8 @@ static int join(struct sn_prepare *p, const struct sn_message *last, struct sn_t
 		rc = sn_prepare_encode(p, p->text.p, p->text.len, 0, 0, &ids, e);
 	if (rc < 0)
 		goto out;
-	if (ids.n - context >= MAX_TARGET) {
-		ids.n = context + MAX_TARGET;
+	if (ids.n - context >= max_target(p)) {
+		ids.n = context + max_target(p);
 	} else {
 		uint32_t *v = realloc(ids.v, (ids.n + 1) * sizeof(*v));
 
@@ -220,9 +223,10 @@ static void pool(struct sn_sums *a, const struct sn_sums *b)
 }
 
 /* What was given of the parts, a total when that is all of them, and what is missing. */
-static void total(const struct sn_profile_opts *o, double q, double creativity, json_t *out)
+static void total(const struct sn_prepare *p, double q, double creativity, json_t *out)
 {
-	const double *part = o->part;
+	const struct sn_rules *r = &p->profile->rules;
+	const double *part = p->opts->part;
 	double post = isnan(part[SN_PART_POST_EVAL]) ? 1 : part[SN_PART_POST_EVAL];
 	json_t *missing = json_array();
 
@@ -233,9 +237,9 @@ static void total(const struct sn_profile_opts *o, double q, double creativity, 
 			json_array_append_new(missing, json_string(sn_part_names[i]));
 	}
 	if (!json_array_size(missing))
-		sn_set_real(out, "total_score", (0.84 * sn_adjusted(q, creativity) +
-			0.08 * part[SN_PART_LATENCY] + 0.08 * part[SN_PART_VIBE]) *
-			(part[SN_PART_COHERENCE] >= 0.95 ? 1 : 0) * post);
+		sn_set_real(out, "total_score", (r->quality_weight * sn_adjusted(q, creativity) +
+			r->latency_weight * part[SN_PART_LATENCY] + r->vibe_weight * part[SN_PART_VIBE]) *
+			(part[SN_PART_COHERENCE] >= r->coherence_least ? 1 : 0) * post);
 	json_object_set_new(out, "missing", missing);
 }
 
@@ -261,13 +265,16 @@ static void figures(const struct sn_prepare *p, const struct sn_sums *s, const u
 	json_object_set_new(out, "tokens", json_integer((json_int_t)tokens));
 	sn_set_real(out, "qualitative_score", q);
 	sn_set_real(out, "creativity_score", creativity);
-	sn_set_real(out, "model_size_score", 1 - size / (72 * 1073741824.0));
-	total(p->opts, q, creativity, out);
+	sn_set_real(out, "model_size_score", 1 - size / (p->profile->rules.size_limit_gib * 1073741824.0));
+	total(p, q, creativity, out);
 }
 
 const struct sn_profile sn_profile_dippy_2025_01 = {
 	.name = "dippy-2025-01",
 	.help = "subnet 11's rule of January 2025",
+	.rules = { .max_length = 4096, .max_message_tokens = 3696, .max_target_tokens = 200,
+		.size_limit_gib = 72, .quality_weight = 0.84, .latency_weight = 0.08,
+		.vibe_weight = 0.08, .coherence_least = 0.95 },
 	.nsums = 5,
 	.takes_pair = true,
 	.takes_parts = true,

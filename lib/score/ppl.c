@@ -76,6 +76,7 @@ static int target(struct sn_prepare *p, const struct sn_message *m, size_t i, st
 {
 	struct sn_tok_text bos = sn_tokenizer_special(sn_model_tokenizer(p->model), SN_TOK_BOS);
 	uint32_t context = sn_model_config(p->model)->max_positions;
+	double most = p->profile->rules.max_length;
 	struct sn_ids full = { 0 };
 	size_t before;
 	bool doubled;
@@ -100,6 +101,8 @@ static int target(struct sn_prepare *p, const struct sn_message *m, size_t i, st
 	if (full.n > context)
 		rc = sn_task_skip(t, e, "%zu tokens, more than the model's context of %u", full.n,
 			context);
+	else if ((double)full.n > most)
+		rc = sn_task_skip(t, e, "%zu tokens, more than %.0f", full.n, most);
 	else if (full.n == before)
 		rc = sn_task_skip(t, e, "the target has no tokens");
 	else if (!before)
@@ -191,6 +194,7 @@ static void figures(const struct sn_prepare *p, const struct sn_sums *s, const u
 const struct sn_profile sn_profile_ppl = {
 	.name = "ppl",
 	.help = "perplexity of what the assistant said",
+	.rules = { .max_length = SN_CONFIG_MAX_POSITIONS },
 	.nsums = 1,
 	.takes_target = true,
 	.prepare = prepare,

@@ -31,8 +31,21 @@ struct sn_profile_opts {
 	double part[SN_PARTS];
 };
 
+/* The numbers of a profile, which a profile from a file may change.  What they are for is in
+ * the table of profile_file.c and on the scoring page. */
+struct sn_rules {
+	double max_length;              /* tokens; the model's own context may be shorter */
+	double max_message_tokens, max_target_tokens;
+	double size_limit_gib;
+	double quality_weight, latency_weight, vibe_weight;
+	double coherence_least;
+};
+
+struct sn_profile;
+
 /* What preparing needs beside the record; one per thread that prepares. */
 struct sn_prepare {
+	const struct sn_profile *profile;
 	const struct sn_profile_opts *opts;
 	const struct sn_model *model;
 	const struct sn_template *template;
@@ -68,6 +81,7 @@ void sn_task_release(struct sn_task *t);
 struct sn_profile {
 	const char *name;
 	const char *help;
+	struct sn_rules rules;
 	unsigned nsums;
 	bool takes_target, takes_pair, takes_parts;     /* options that apply */
 	/* Refuse a model that no record can be scored on.  May be NULL. */
@@ -92,6 +106,20 @@ struct sn_profile {
 extern const struct sn_profile sn_profile_ppl, sn_profile_dippy_2025_01;
 extern const struct sn_profile *const sn_profiles[];    /* NULL ends it */
 const struct sn_profile *sn_profile_named(const char *name);
+
+/*
+ * A profile from a file (profile_file.c): a JSON object with "name", "base" (a built-in
+ * profile) and the numbers that are not the base's.  Its name becomes
+ * "NAME@<16 hex>": the first half of SHA-256 over "<base>\n" and then, for each number of
+ * the base in the table's order, "<key> <value as %.17g>\n"; so two files agree when their
+ * rules do, and nobody's digest can be taken for that of other rules.
+ */
+int sn_profile_parse(struct sn_profile **p, const char *text, size_t len, const char *name,
+	struct sn_err *e);
+int sn_profile_read(struct sn_profile **p, const char *path, struct sn_err *e);
+/* The base and all of its numbers, for the summary; NULL for a built-in profile or out of memory. */
+json_t *sn_profile_rules(const struct sn_profile *p);
+void sn_profile_free(struct sn_profile *p);     /* NULL is fine */
 
 /* For the rows of the table: */
 

@@ -122,6 +122,7 @@ static void figures(const struct sn_run *run, const struct sn_sums *sums, const 
 
 int sn_run_report(const struct sn_run *run, json_t **out, struct sn_err *e)
 {
+	json_t *rules;
 	uint8_t template[SN_DIGEST];
 	uint64_t *bytes = calloc(run->scored, sizeof(*bytes));
 	struct sn_sums *sums = calloc(run->scored, sizeof(*sums));
@@ -140,6 +141,9 @@ int sn_run_report(const struct sn_run *run, json_t **out, struct sn_err *e)
 			sums[n++] = run->sums[i];
 		}
 	json_object_set_new(o, "profile", json_string(run->o.profile->name));
+	rules = sn_profile_rules(run->o.profile);
+	if (rules)
+		json_object_set_new(o, "rules", rules);
 	figures(run, sums, bytes, o);
 	json_object_set_new(o, "model", model(run));
 	json_object_set_new(o, "records", part = json_object());

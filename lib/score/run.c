@@ -109,8 +109,8 @@ int sn_run_open(struct sn_run *run, const struct sn_run_opts *o, const struct sn
 	run->o.infer.arg = run;
 	if ((rc = sn_model_open(&run->model, o->model, e)) < 0)
 		return rc;
-	run->prep = (struct sn_prepare){ .opts = &run->o.how, .model = run->model,
-		.template = o->template };
+	run->prep = (struct sn_prepare){ .profile = o->profile, .opts = &run->o.how,
+		.model = run->model, .template = o->template };
 	rc = sn_tok_scratch_new(&run->prep.scratch, sn_model_tokenizer(run->model), e);
 	if (rc == 0 && o->profile->fits)
 		rc = o->profile->fits(&run->prep, e);

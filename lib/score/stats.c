@@ -1,7 +1,11 @@
 #include "score/stats.h"
 
-#include <sys/resource.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
 
+#include "util/io.h"
 #include "util/num.h"
 
 static void row(struct sn_buf *b, const char *name, int64_t ns, uint64_t all)
@@ -10,14 +14,27 @@ static void row(struct sn_buf *b, const char *name, int64_t ns, uint64_t all)
 		100 * (double)ns / (double)all);
 }
 
-static uint64_t peak_memory(void)
+int sn_run_stats_open(void)
 {
-	struct rusage ru;
-
-	return getrusage(RUSAGE_SELF, &ru) < 0 ? 0 : (uint64_t)ru.ru_maxrss * 1024;
+	return open("/proc/self/status", O_RDONLY | O_CLOEXEC);
 }
 
-int sn_run_stats_text(const struct sn_run *run, uint64_t elapsed, struct sn_buf *b,
+/* The kernel's high-water mark of this program; getrusage's is also that of what ran in this
+ * process before it.  0: not known. */
+static uint64_t peak_memory(int status)
+{
+	unsigned long long kb = 0;
+	char text[4096], *at;
+	ssize_t n = status < 0 ? -1 : sn_pread(status, text, sizeof(text) - 1, 0);
+
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	at = strstr(text, "VmHWM:");
+	return at && sscanf(at, "VmHWM: %llu kB", &kb) == 1 ? kb * 1024 : 0;
+}
+
+int sn_run_stats_text(const struct sn_run *run, uint64_t elapsed, int status, struct sn_buf *b,
 	struct sn_err *e)
 {
 	const struct sn_run_times *t = &run->times;
@@ -47,6 +64,7 @@ int sn_run_stats_text(const struct sn_run *run, uint64_t elapsed, struct sn_buf 
 		(unsigned long long)st.groups, st.groups == 1 ? "" : "s");
 	sn_buf_fmt(b, "%-16s %10.2f G, %.2f G a second\n", "multiply-adds", (double)st.fma / 1e9,
 		(double)st.fma / 1e9 / scoring);
-	sn_buf_fmt(b, "%-16s %10s at most\n", "memory", sn_size_text(peak_memory(), size));
+	if (peak_memory(status))
+		sn_buf_fmt(b, "%-16s %10s at most\n", "memory", sn_size_text(peak_memory(status), size));
 	return sn_buf_ok(b, "table", e);
 }
