@@ -325,7 +325,8 @@ static int confine(const char *path, struct sn_err *e)
 	if (rc < 0)
 		return sn_err_prefix(e, "--no-sandbox would go without, and");
 	if (!landlock)
-		sn_info("this kernel has no Landlock: other files could be read, though not sent anywhere");
+		sn_info("this kernel has no Landlock: other files could be read%s, "
+			"though not written or sent", s.remove ? " or removed" : "");
 	return 0;
 }
 

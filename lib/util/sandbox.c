@@ -3,6 +3,9 @@
  * handling need.  Calls fail rather than kill, so that an unusual libc's probe is an
  * error and not a death.  clone3 is ENOSYS, since its flags are behind a pointer: libc
  * then uses clone, where the filter sees that it makes a thread.
+ *
+ * Flags of open are in registers, so that writing is refused also where there is no
+ * Landlock.  Paths are not, so there reading cannot be bounded, nor removing.
  */
 #include "util/sandbox.h"
 
@@ -36,13 +39,13 @@ enum { DIR_MAX = 65536 };
 
 static const int allowed[] = {
 	SCMP_SYS(read), SCMP_SYS(readv), SCMP_SYS(pread64), SCMP_SYS(write), SCMP_SYS(writev),
-	SCMP_SYS(pwrite64), SCMP_SYS(lseek), SCMP_SYS(open), SCMP_SYS(openat), SCMP_SYS(close),
+	SCMP_SYS(pwrite64), SCMP_SYS(lseek), SCMP_SYS(close),
 	SCMP_SYS(stat), SCMP_SYS(lstat), SCMP_SYS(fstat), SCMP_SYS(newfstatat), SCMP_SYS(statx),
 	SCMP_SYS(access), SCMP_SYS(faccessat), SCMP_SYS(faccessat2), SCMP_SYS(readlink),
 	SCMP_SYS(readlinkat), SCMP_SYS(getcwd), SCMP_SYS(getdents64), SCMP_SYS(fstatfs),
 	SCMP_SYS(fcntl), SCMP_SYS(dup), SCMP_SYS(dup2), SCMP_SYS(dup3), SCMP_SYS(fsync),
 	SCMP_SYS(fdatasync), SCMP_SYS(ftruncate), SCMP_SYS(fadvise64), SCMP_SYS(flock),
-	SCMP_SYS(unlink), SCMP_SYS(unlinkat), SCMP_SYS(umask), SCMP_SYS(poll), SCMP_SYS(ppoll),
+	SCMP_SYS(umask), SCMP_SYS(poll), SCMP_SYS(ppoll),
 	SCMP_SYS(mmap), SCMP_SYS(munmap), SCMP_SYS(mremap), SCMP_SYS(mprotect), SCMP_SYS(madvise),
 	SCMP_SYS(mincore), SCMP_SYS(brk), SCMP_SYS(membarrier),
 	SCMP_SYS(futex), SCMP_SYS(set_robust_list), SCMP_SYS(rseq), SCMP_SYS(set_tid_address),
@@ -58,7 +61,10 @@ static const int allowed[] = {
 	SCMP_SYS(exit_group),
 };
 
-static int filter(struct sn_err *e)
+/* None of the ways in which opening a file can change one. */
+#define OPEN_CHANGES (O_ACCMODE | O_CREAT | O_TRUNC | (O_TMPFILE & ~O_DIRECTORY))
+
+static int filter(bool removes, struct sn_err *e)
 {
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
 	uint64_t terminal[] = { TCGETS, TIOCGWINSZ };
@@ -69,6 +75,16 @@ static int filter(struct sn_err *e)
 	for (size_t i = 0; rc == 0 && i < sizeof(terminal) / sizeof(*terminal); i++)
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 			SCMP_A1(SCMP_CMP_EQ, terminal[i]));
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(open), 1,
+			SCMP_A1(SCMP_CMP_MASKED_EQ, OPEN_CHANGES, 0));
+	if (rc == 0)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+			SCMP_A2(SCMP_CMP_MASKED_EQ, OPEN_CHANGES, 0));
+	if (rc == 0 && removes)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(unlink), 0);
+	if (rc == 0 && removes)
+		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(unlinkat), 0);
 	if (rc == 0)    /* limits are asked for, not set */
 		rc = seccomp_rule_add(f, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
 			SCMP_A2(SCMP_CMP_EQ, 0));
@@ -188,5 +204,5 @@ int sn_sandbox_enter(const struct sn_sandbox *s, bool *landlock_there, struct sn
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return sn_err_sys(e, "cannot confine this process (no_new_privs)");
 	rc = landlock(s, landlock_there, e);
-	return rc < 0 ? rc : filter(e);
+	return rc < 0 ? rc : filter(s->remove != NULL, e);
 }

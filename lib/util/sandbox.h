@@ -26,9 +26,10 @@ struct sn_sandbox {
 /*
  * Call it while there is one thread; later ones inherit both.  *landlock says whether
  * the kernel has that fence; without it any file that the user may read can be opened for
- * reading.  Where the process cannot be confined at all: SN_ETEMP.  A path that is not there is
- * left to whoever opens it.  In builds for sanitizers and coverage, whose runtime
- * does what is forbidden here, nothing happens, and *landlock is true.
+ * reading, and with .remove any that the user may remove can be removed.  Where the process
+ * cannot be confined at all: SN_ETEMP.  A path that is not there is left to whoever opens
+ * it.  In builds for sanitizers and coverage, whose runtime does what is forbidden here,
+ * nothing happens, and *landlock is true.
  */
 int sn_sandbox_enter(const struct sn_sandbox *s, bool *landlock, struct sn_err *e);
 

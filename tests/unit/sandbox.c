@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <seccomp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 
 static char dir[] = "/tmp/sn-unit-XXXXXX", model[64], other[64], lines[64], link_to[64], blob[64];
 static bool fence;
+enum how { FREE, CONFINED, KEEP, NO_LANDLOCK };
 
 static int opened(const char *path, int flags)
 {
@@ -34,6 +36,8 @@ static int do_other(void) { return opened(other, O_RDONLY); }
 static int do_passwd(void) { return opened("/etc/passwd", O_RDONLY); }
 static int do_write(void) { return opened(model, O_WRONLY); }
 static int do_create(void) { char p[80]; snprintf(p, sizeof(p), "%s/new", dir); return opened(p, O_WRONLY | O_CREAT); }
+static int do_nameless(void) { return opened(dir, O_TMPFILE | O_RDWR); }
+static int do_cut(void) { return opened(model, O_RDONLY | O_TRUNC); }
 static int do_socket(void) { return refused(socket(AF_INET, SOCK_STREAM, 0)); }
 static int do_unix(void) { int s[2]; return refused(socketpair(AF_UNIX, SOCK_STREAM, 0, s)); }
 static int do_fork(void) { pid_t p = fork(); if (p == 0) _exit(0); return refused(p); }
@@ -67,8 +71,10 @@ static int do_memory(void)
 static const struct { const char *name; int (*fn)(void); int refused; bool needs_landlock; } tries[] = {
 	{ "a file beside the model is not read", do_other, 1, true },
 	{ "nor one elsewhere", do_passwd, 1, true },
-	{ "the model is not written to", do_write, 1, true },
-	{ "no file is made", do_create, 1, true },
+	{ "the model is not written to", do_write, 1, false },
+	{ "no file is made", do_create, 1, false },
+	{ "nor one without a name", do_nameless, 1, false },
+	{ "nothing is cut short", do_cut, 1, false },
 	{ "no socket", do_socket, 1, false },
 	{ "no pair of them", do_unix, 1, false },
 	{ "no new process", do_fork, 1, false },
@@ -84,12 +90,23 @@ static const struct { const char *name; int (*fn)(void); int refused; bool needs
 	{ "memory is had", do_memory, 0, false },
 };
 
-static int in_child(int (*fn)(void), bool confined)
+/* As on a kernel that has no Landlock. */
+static bool without_landlock(void)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	bool done = f && seccomp_rule_add(f, SCMP_ACT_ERRNO(ENOSYS),
+			SCMP_SYS(landlock_create_ruleset), 0) == 0 && seccomp_load(f) == 0;
+
+	seccomp_release(f);
+	return done;
+}
+
+static int in_child(int (*fn)(void), enum how how)
 {
 	pid_t pid = fork();
 	int status;
 
-	if (pid == 0 && !confined)
+	if (pid == 0 && how == FREE)
 		_exit(fn());
 	if (pid == 0) {
 		char read[80];
@@ -97,8 +114,14 @@ static int in_child(int (*fn)(void), bool confined)
 		struct sn_err e;
 
 		snprintf(read, sizeof(read), "%s/m", dir);
+		if (how == NO_LANDLOCK && !without_landlock())
+			_exit(8);
+		if (how == KEEP)
+			s.remove = NULL;
 		if (sn_sandbox_enter(&s, &fence, &e) < 0)
 			_exit(9);
+		if (how == NO_LANDLOCK && fence)
+			_exit(7);
 		_exit(fn());
 	}
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 10;
@@ -136,7 +159,7 @@ int main(void)
 	ok(symlink("../blob", link_to) == 0, "set up");
 	/* outside all of them work: the tries are tries of something */
 	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++)
-		is_int(in_child(tries[i].fn, false), 0, "outside it works");
+		is_int(in_child(tries[i].fn, FREE), 0, "outside it works");
 	make(lines, sizeof(lines), "lines");
 	/* a kernel without Landlock has one fence less */
 	if (fork() == 0)
@@ -152,8 +175,15 @@ int main(void)
 		if (tries[i].needs_landlock && !fence)
 			skip(tries[i].name, "this kernel has no Landlock");
 		else
-			is_int(in_child(tries[i].fn, true), tries[i].refused, tries[i].name);
+			is_int(in_child(tries[i].fn, CONFINED), tries[i].refused, tries[i].name);
 	}
+	make(lines, sizeof(lines), "lines");
+	is_int(in_child(do_remove, KEEP), 1, "what is not to be removed is not");
+	for (size_t i = 0; i < sizeof(tries) / sizeof(*tries); i++)
+		if (!tries[i].needs_landlock) {
+			make(lines, sizeof(lines), "lines");
+			is_int(in_child(tries[i].fn, NO_LANDLOCK), tries[i].refused, tries[i].name);
+		}
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	if (system(cmd))
 		return 111;
