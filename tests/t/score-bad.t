@@ -6,11 +6,11 @@
 m=$data/tiny
 head -n 2 "$data/demo.jsonl" >good
 refuses "no model" 100 "sn-score: which model? -m MODEL is needed*" sn-score good
-refuses "unknown profile" 100 'sn-score: no profile is called "x" (there are ppl, dippy-2025-01)' sn-score -m "$m" -p x good
+refuses "unknown profile" 100 'sn-score: no profile is called "x" (there are ppl, dippy-2025-01, and files: *.json)' sn-score -m "$m" -p x good
 refuses "unknown template" 100 'sn-score: no template is called "zephyr" (there is chatml)' sn-score -m "$m" --template zephyr good
 refuses "unknown numerics" 100 'sn-score: no numerics is called "bf16" (there are f32-exact, bf16-fast)' sn-score -m "$m" --numerics bf16 good
 refuses "unknown backend" 100 'sn-score: option --backend: "cuda" is not one of auto|cpu*' sn-score -m "$m" --backend cuda good
-refuses "unknown isa" 100 'sn-score: option --isa: "neon" is not one of*' sn-score -m "$m" --isa neon good
+refuses "unknown isa" 100 'sn-score: option --isa: "sse9" is not one of*' sn-score -m "$m" --isa sse9 good
 refuses "no threads" 100 'sn-score: option -j: *' sn-score -m "$m" -j 0 good
 refuses "--pair with ppl" 100 'sn-score: profile ppl has no pairs' sn-score -m "$m" --pair good
 refuses "--part with ppl" 100 'sn-score: profile ppl has no parts' sn-score -m "$m" --part vibe_score=1 good
