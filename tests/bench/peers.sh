@@ -11,10 +11,10 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 model=${SN_MODEL_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/sn-tools/models}/SmolLM2-135M-Instruct.Q4_1.gguf
 records=${SN_SHARED:-$top/../shared}/data/conversations.jsonl
 python=${SN_VENV:-$top/build/venv}/bin/python
-[ -x "$python" ] && [ -r "$model" ] && [ -r "$records" ] || {
+if ! [ -x "$python" ] || ! [ -r "$model" ] || ! [ -r "$records" ]; then
 	echo "peers need scripts/venv, scripts/get-model smollm2 and the shared conversations" >&2
 	exit 100
-}
+fi
 TMP=$(mktemp -d) || exit 111
 trap 'rm -rf "$TMP"' EXIT
 head -n "${RECORDS:-24}" "$records" >"$TMP/r"
