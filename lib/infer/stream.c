@@ -90,9 +90,16 @@ static int plan(struct sn_stream *s, struct sn_err *e)
 	return rc ? rc : add(s, t, 1, e);
 }
 
+static void drop(const struct sn_stream *s, const struct sn_tensor *t, uint64_t at, uint64_t len)
+{
+	if (t->map && s->behind != SN_KEEP)
+		sn_map_drop(t->map, t->at + at, len, s->behind == SN_FORGET);
+}
+
 static void *reader(void *arg)
 {
 	struct sn_stream *s = arg;
+	uint64_t end;
 
 	pthread_mutex_lock(&s->lock);
 	while (!s->stop) {
@@ -105,11 +112,13 @@ static void *reader(void *arg)
 			continue;
 		}
 		c = s->chunk[s->next++];
-		s->asked += c.len;
+		end = s->asked += c.len;
 		pthread_mutex_unlock(&s->lock);
 		if (c.t->map)
 			sn_map_ahead(c.t->map, c.t->at + c.at, c.len);
 		pthread_mutex_lock(&s->lock);
+		if (end <= s->used)     /* too late: it was used, and given back, meanwhile */
+			drop(s, c.t, c.at, c.len);
 	}
 	pthread_mutex_unlock(&s->lock);
 	return NULL;
@@ -180,22 +189,17 @@ void sn_stream_begin(struct sn_stream *s)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static void drop(const struct sn_stream *s, const struct sn_tensor *t, uint64_t at, uint64_t len)
-{
-	if (t->map && s->behind != SN_KEEP)
-		sn_map_drop(t->map, t->at + at, len, s->behind == SN_FORGET);
-}
-
 void sn_stream_used(struct sn_stream *s, const struct sn_tensor *t, uint64_t row, uint64_t n)
 {
 	const struct sn_dtype_info *d = &sn_dtypes[t->dtype];
 	uint64_t row_bytes = t->shape[t->ndim - 1] / d->block * d->bytes;
 
-	drop(s, t, row * row_bytes, n * row_bytes);
 	pthread_mutex_lock(&s->lock);
 	s->used += n * row_bytes;
 	pthread_cond_signal(&s->wake);
 	pthread_mutex_unlock(&s->lock);
+	/* from the beginning: what a late reader brought back goes too */
+	drop(s, t, 0, (row + n) * row_bytes);
 }
 
 void sn_stream_embedded(struct sn_stream *s)
