@@ -43,7 +43,8 @@ static const struct sn_opt opts[] = {
 	{ 0, "pair", SN_OPT_FLAG, NULL, "dippy-2025-01: pool records two by two", &pair, 0, 0 },
 	{ 0, "part", SN_OPT_LIST, "NAME=VALUE",
 		"dippy-2025-01: a part of the total that was measured elsewhere", &parts, 0, 0 },
-	{ 0, "numerics", SN_OPT_STR, "NAME", "arithmetic: f32-exact (default) or bf16-fast", &numerics, 0, 0 },
+	{ 0, "numerics", SN_OPT_STR, "NAME", "arithmetic: f32-exact (default) or bf16-fast", &numerics,
+		0, 0 },
 	{ 0, "backend", SN_OPT_CHOICE, "auto|cpu", "where to compute", &backend, 0, 0 },
 	{ 'j', "threads", SN_OPT_U64, "N", "threads (default: one a processor)", &threads, 1, 1024 },
 	{ 0, "isa", SN_OPT_CHOICE, "auto|scalar|avx2|avx512|neon|ref",
@@ -320,10 +321,11 @@ static int confine(const char *path, struct sn_err *e)
 	const struct sn_sandbox s = { .read = path,
 		.remove = samples && strcmp(samples, "-") ? samples : NULL };
 	bool landlock;
-	int rc = sn_sandbox_enter(&s, &landlock, e);
+	struct sn_err cause;
+	int rc = sn_sandbox_enter(&s, &landlock, &cause);
 
 	if (rc < 0)
-		return sn_err_prefix(e, "--no-sandbox would go without, and");
+		return sn_err(e, rc, "%s (--no-sandbox goes without)", cause.msg);
 	if (!landlock)
 		sn_info("this kernel has no Landlock: other files could be read%s, "
 			"though not written or sent", s.remove ? " or removed" : "");

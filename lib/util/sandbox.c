@@ -100,8 +100,9 @@ static int filter(bool removes, struct sn_err *e)
 		rc = seccomp_load(f);
 	if (f)
 		seccomp_release(f);
-	errno = -rc;
-	return rc ? sn_err_sys(e, "cannot confine this process (seccomp)") : 0;
+	/* the library's codes do not tell what the kernel's reason was */
+	return rc ? sn_err(e, SN_ETEMP, "this kernel or container does not let seccomp confine a "
+		"process") : 0;
 }
 
 static int allow(int rules, const char *path, uint64_t rights)

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -127,6 +128,28 @@ static int in_child(int (*fn)(void), enum how how)
 	return waitpid(pid, &status, 0) == pid && WIFEXITED(status) ? WEXITSTATUS(status) : 10;
 }
 
+/* As in a container that forbids it: refused, in words of our own. */
+static void refused_seccomp(void)
+{
+	struct sn_sandbox none = { 0 };
+	struct sn_err e;
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+
+		if (!f || seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(seccomp), 0) ||
+				seccomp_rule_add(f, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 1,
+				SCMP_A0(SCMP_CMP_EQ, PR_SET_SECCOMP)) || seccomp_load(f))
+			_exit(9);
+		_exit(sn_sandbox_enter(&none, &fence, &e) != SN_ETEMP ? 1 :
+			!strstr(e.msg, "does not let seccomp") ? 2 : 0);
+	}
+	ok(waitpid(pid, &status, 0) == pid && WIFEXITED(status), "a child where seccomp is refused");
+	is_int(WEXITSTATUS(status), 0, "the sandbox says so");
+}
+
 static void make(char *path, size_t size, const char *name)
 {
 	int fd;
@@ -184,6 +207,7 @@ int main(void)
 			make(lines, sizeof(lines), "lines");
 			is_int(in_child(tries[i].fn, NO_LANDLOCK), tries[i].refused, tries[i].name);
 		}
+	refused_seccomp();
 	snprintf(cmd, sizeof(cmd), "rm -rf %s", dir);
 	if (system(cmd))
 		return 111;
