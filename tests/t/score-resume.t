@@ -154,6 +154,7 @@ wrong "another digest" 1 '1s/"digest":"./"digest":"x/'
 wrong "other tokens" 4 '4s/"tokens":[0-9]*/"tokens":7/'
 wrong "no line" 2 '2s/.*//'
 wrong "no JSON" 2 '2s/.*/ab/'
+wrong "something behind the object" 2 '2s/$/ /'
 rm -f lines lines.run
 fault write:5:KILL score --logprobs --samples lines >out 2>&1
 sed -i '2s/"ids":\[[0-9]*,/"ids":[/' lines
