@@ -141,6 +141,10 @@ bench: all $(HELPERS) $(BENCHES)
 fuzz:
 	@FUZZTIME=$(FUZZTIME) tests/fuzz/run $(T)
 
+# what a program links, for tests/fuzz/run
+libs:
+	@echo $(LIBS)
+
 lint:
 	@mandoc -Tlint -Wwarning man/*.[1578]
 	@shellcheck $$(scripts/list-shell)
@@ -177,7 +181,7 @@ coverage:
 clean:
 	rm -rf build
 
-.PHONY: all build-tests check demo bench fuzz lint completions install uninstall coverage clean
+.PHONY: all build-tests check demo bench fuzz libs lint completions install uninstall coverage clean
 .SECONDARY:
 .DELETE_ON_ERROR:
 -include $(OBJS:.o=.d) $(UNITS:%=%.d) $(FUZZERS:%=%.d)
