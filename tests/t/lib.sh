@@ -72,6 +72,15 @@ refuses() {
 want: $_pattern"
 	fi
 }
+# runs_here NAME COMMAND...: stdout in out.json; kernels that the processor lacks are a skip.
+# Silent, and 0, only when the command ran well.
+runs_here() {
+	_name=$1
+	shift
+	"$@" >out.json 2>err && return 0
+	if grep -q 'this processor does not have' err; then skip "$_name" "$(cat err)"; else fail "$_name" "$(cat err)"; fi
+	return 1
+}
 # same NAME FILE FILE
 same() { if cmp -s "$2" "$3"; then pass "$1"; else fail "$1" "$(diff "$2" "$3" 2>&1 | head -10)"; fi; }
 # wait_for SECONDS COMMAND...: until it succeeds (polls; for servers that start)

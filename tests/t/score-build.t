@@ -15,13 +15,9 @@ try() { # NAME PROFILE OPTION...
 	name=$1 p=$2
 	shift 2
 	want=$(awk -v p="$p" '$1 == p { print $2 }' "$data/golden/score-build.txt")
-	if "$TMP/b/bin/sn-score" -q -m "$data/tiny" -p "$p" "$@" "$data/golden/build.jsonl" >out.json 2>err; then
-		is "$name, $p${1:+ $*}" "$(json out.json 'd["result"]["digest"]')" "$want"
-	elif grep -q 'this processor' err; then
-		skip "$name, $p${1:+ $*}" "$(cat err)"
-	else
-		fail "$name, $p${1:+ $*}" "$(cat err)"
-	fi
+	runs_here "$name, $p${1:+ $*}" "$TMP/b/bin/sn-score" -q -m "$data/tiny" -p "$p" "$@" \
+		"$data/golden/build.jsonl" || return
+	is "$name, $p${1:+ $*}" "$(json out.json 'd["result"]["digest"]')" "$want"
 }
 
 for cc in gcc clang; do
