@@ -18,14 +18,17 @@ limit=33554432
 for layers in 2 8; do
 	"$top/scripts/make-model" -l $layers 60m m$layers 2>/dev/null || fail "a model of $layers layers is made"
 	peak free$layers sn-score -q -m m$layers -j 2 r >free$layers.kb
-	peak tight$layers sn-score -q -m m$layers -j 2 --memory $limit r >tight$layers.kb
+	# how far reading is ahead at the worst moment is chance, by some MiB: three runs
+	for i in 1 2 3; do
+		peak tight$layers sn-score -q -m m$layers -j 2 --memory $limit r
+	done | sort -n >tight$layers.kb
 	is "$layers layers: the same digest within 32 MiB" \
 		"$(json tight$layers 'd["result"]["digest"]')" "$(json free$layers 'd["result"]["digest"]')"
 done
 # what a process takes that scores nothing big: libraries, tokenizer, records
 peak tiny sn-score -q -m "$data/tiny" -j 2 --memory 16M r >tiny.kb
 base=$(cat tiny.kb)
-ok "within the limit beyond what a small model takes" [ "$(cat tight8.kb)" -lt $((base + limit / 1024)) ]
-ok "six layers more do not show" [ "$(cat tight8.kb)" -lt $(($(cat tight2.kb) + 4096)) ]
+ok "at most the limit beyond what a small model takes" [ "$(tail -n 1 tight8.kb)" -lt $((base + limit / 1024)) ]
+ok "six layers more do not show" [ "$(head -n 1 tight8.kb)" -lt $(($(head -n 1 tight2.kb) + 4096)) ]
 ok "without a limit they do" [ "$(cat free8.kb)" -gt $(($(cat free2.kb) + 16384)) ]
 done_testing
