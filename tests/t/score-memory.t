@@ -19,7 +19,7 @@ for layers in 2 8; do
 	"$top/scripts/make-model" -l $layers 60m m$layers 2>/dev/null || fail "a model of $layers layers is made"
 	peak free$layers sn-score -q -m m$layers -j 2 r >free$layers.kb
 	# how far reading is ahead at the worst moment is chance, by some MiB: three runs
-	for i in 1 2 3; do
+	for _ in 1 2 3; do
 		peak tight$layers sn-score -q -m m$layers -j 2 --memory $limit r
 	done | sort -n >tight$layers.kb
 	is "$layers layers: the same digest within 32 MiB" \
