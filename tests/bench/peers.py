@@ -48,21 +48,14 @@ def main():
     rounds, original = int(rounds), int(original)
     threads = len(os.sched_getaffinity(0))
     import torch
-    import transformers
-    transformers.logging.set_verbosity_error()
     torch.set_num_threads(threads)
 
-    oracle = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle", "score.py")
-    out = subprocess.run([sys.executable, oracle, "-m", gguf, "--dtype", "float32", "--ids",
-                          "--template", "chatml", tmp + "/r"], capture_output=True, text=True, check=True).stdout
-    work = []
-    for line in out.splitlines():
-        d = json.loads(line)
-        ids = d.get("ids")
-        if isinstance(ids, list):
-            ids = ids[0]
-        if ids:
-            work.append((ids["context"], ids["target"]))
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "oracle"))
+    import score
+    from models import Model
+    model, template = Model(gguf), score.named_template(score.CHATML)
+    with open(tmp + "/r", encoding="utf-8") as f:
+        work = [r[:2] for line in f for r in score.ppl_requests(json.loads(line), model, template, False)]
     tokens = sum(len(c) + len(t) - 1 for c, t in work)
     print(f"{len(work)} conversations, {tokens} tokens, {sum(len(t) for _, t in work)} of them targets, {threads} threads")
 
@@ -76,11 +69,7 @@ def main():
             return d["run"]["seconds"], d["nll"]
         return run
 
-    directory, name = os.path.split(gguf)
-    net = transformers.AutoModelForCausalLM.from_pretrained(directory, gguf_file=name, dtype=torch.float32)
-    net.eval()
-    nets = {"float32": net, "bfloat16": transformers.AutoModelForCausalLM.from_pretrained(
-        directory, gguf_file=name, dtype=torch.bfloat16).eval()}
+    nets = {"float32": model.load(torch.float32).eval(), "bfloat16": model.load(torch.bfloat16).eval()}
 
     def hf(kind):
         def run():
